@@ -1,0 +1,15 @@
+/** What any thrown value says, in one line: its message and those of its causes. */
+export function messageOf(error: unknown): string {
+  const parts: string[] = [];
+  for (let at: unknown = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
+    const text = at instanceof Error ? at.message || at.name : String(at);
+    if (text && !parts.some((part) => part.includes(text))) parts.push(text);
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return parts.join(": ").replace(/\s*\n\s*/g, " ") || "unknown error";
+}
+
+/** Marks code that no value can reach: the compiler proves it, this says it should it ever be wrong. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}
