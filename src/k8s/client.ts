@@ -1,4 +1,16 @@
+import type { Transport } from "../lib/http.ts";
 import type { KubeObject, ObjectRef, Resource, Stored } from "./resource.ts";
+
+/** An API server, and how this process is known to it. */
+export interface KubeServer {
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+  readonly transport: Transport;
+  /** The value of the Authorization header, read anew for each call (tokens rotate); undefined with client certificates. */
+  authorization(): Promise<string | undefined>;
+  /** The namespace of the service account or of the kubeconfig's context. */
+  readonly namespace: string;
+}
 
 /** How a patch is to be read. */
 export type PatchType = "merge" | "json" | "strategic" | "apply";
@@ -45,7 +57,11 @@ export interface KubeClient {
   get<T extends KubeObject>(kind: Resource<T>, ref: ObjectRef, options?: CallOptions): Promise<Stored<T>>;
   list<T extends KubeObject>(
     kind: Resource<T>,
-    options?: Selection & CallOptions & { readonly limit?: number; readonly continue?: string; readonly resourceVersion?: string },
+    options?: Selection & CallOptions & {
+      readonly limit?: number;
+      readonly continue?: string;
+      readonly resourceVersion?: string;
+    },
   ): Promise<Page<T>>;
   /** The namespace is the object's own. */
   create<T extends KubeObject>(kind: Resource<T>, object: T, options?: CallOptions): Promise<Stored<T>>;
@@ -58,14 +74,22 @@ export interface KubeClient {
     options?: CallOptions & { readonly type?: PatchType; readonly subresource?: "status" },
   ): Promise<Stored<T>>;
   /** Resolves to what the API server still holds after the call (finalizers, a grace period), or undefined when it is gone. */
-  delete<T extends KubeObject>(kind: Resource<T>, ref: ObjectRef, options?: DeleteOptions): Promise<Stored<T> | undefined>;
+  delete<T extends KubeObject>(
+    kind: Resource<T>,
+    ref: ObjectRef,
+    options?: DeleteOptions,
+  ): Promise<Stored<T> | undefined>;
   /**
    * One watch request, from its first event to its end. An ERROR event throws a KubeError (410 = kind "Gone"). The
    * signal ends it. Opening has a deadline; the caller watches over silence.
    */
   watch<T extends KubeObject>(
     kind: Resource<T>,
-    options: Selection & { readonly resourceVersion: string; readonly timeoutSeconds: number; readonly signal: AbortSignal },
+    options: Selection & {
+      readonly resourceVersion: string;
+      readonly timeoutSeconds: number;
+      readonly signal: AbortSignal;
+    },
   ): AsyncIterable<WatchEvent<T>>;
   /** The body of a raw GET, parsed: /version, /openapi, discovery. */
   raw(path: string, options?: CallOptions): Promise<unknown>;

@@ -43,6 +43,33 @@ export class TransportError extends Error {
   }
 }
 
+/** Which proxy a transport uses; the URLs may carry user info. */
+export interface ProxySettings {
+  /** For http:// targets. */
+  readonly http?: string;
+  /** For https:// targets (CONNECT). */
+  readonly https?: string;
+  /** Comma-separated, by Go's rules: suffixes, `.suffix`, `*`, IPs, CIDR, port. */
+  readonly noProxy?: string;
+}
+
+/** How a transport reaches its targets. */
+export interface TransportOptions {
+  /** PEM: trusted in addition to the runtime's own authorities. */
+  readonly ca?: string;
+  /** PEM, for a server that wants a client certificate. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Trust any certificate: only what a kubeconfig asks for. */
+  readonly insecure?: boolean;
+  /** The name to expect in the server's certificate, when it differs from the URL's host. */
+  readonly serverName?: string;
+  readonly proxy?: ProxySettings;
+}
+
+/** Makes transports: the real ones, or those of a simulated network. */
+export type TransportFactory = (options: TransportOptions) => Transport;
+
 /** A response with its whole body. */
 export interface HttpReply {
   readonly status: number;
