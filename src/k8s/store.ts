@@ -1,4 +1,4 @@
-import type { KubeObject, Stored } from "./resource.ts";
+import type { KubeObject, ObjectRef, Stored } from "./resource.ts";
 
 /** What happened to an object: before is undefined for a new one, after for one that has gone. */
 export interface Change<T extends KubeObject> {
@@ -23,6 +23,8 @@ export interface Reader<T extends KubeObject> {
 
 /** Where answers to our own writes go, so that the next observation sees them before the watch does. */
 export interface Overlay<T extends KubeObject> {
+  /** The resource version that readers see now, so that a patch which changed nothing can be told. */
+  versionOf?(ref: ObjectRef): string | undefined;
   /** The API server returned `object` from a create, patch or replace. */
   wrote(object: Stored<T>): void;
   /**
