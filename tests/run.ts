@@ -1,0 +1,78 @@
+/**
+ * Runs the tests: `npm test`. With names of groups as arguments, only those: `npm test -- unit contract`.
+ * `--deno` runs the same files under Deno.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+interface Group {
+  readonly name: string;
+  readonly files: string;
+  /** What its files test in one process; others run one process a file, one after the other. */
+  readonly together: boolean;
+  /** Needs the binaries of a control plane and the built executable. */
+  readonly cluster?: boolean;
+}
+
+const GROUPS: readonly Group[] = [
+  { name: "house", files: "tests/house/**/*.test.ts", together: true },
+  { name: "unit", files: "tests/unit/**/*.test.ts", together: true },
+  { name: "compat", files: "tests/compat/**/*.test.ts", together: true },
+  { name: "scenario", files: "tests/scenario/**/*.test.ts", together: true },
+  { name: "contract", files: "tests/contract/**/*.test.ts", together: true },
+  { name: "smoke", files: "tests/smoke/**/*.test.ts", together: false },
+  { name: "cluster", files: "tests/cluster/**/*.test.ts", together: false, cluster: true },
+];
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const args = process.argv.slice(2);
+const onDeno = args.includes("--deno");
+const wanted = args.filter((arg) => !arg.startsWith("--"));
+const unknown = wanted.filter((name) => !GROUPS.some((group) => group.name === name));
+if (unknown.length > 0) {
+  console.error(`no such group: ${unknown.join(", ")}; there are ${GROUPS.map((group) => group.name).join(", ")}`);
+  process.exit(2);
+}
+
+const hasControlPlane = controlPlaneBinaries();
+const failed: string[] = [];
+for (const group of GROUPS) {
+  if (wanted.length > 0 ? !wanted.includes(group.name) : onDeno && !group.together) continue;
+  const files = globSync(group.files, { cwd: root }).sort();
+  if (files.length === 0) continue;
+  if (group.cluster && !hasControlPlane) {
+    console.log(
+      `== ${group.name}: not run: no etcd and kube-apiserver in KUBEBUILDER_ASSETS (${files.length} files need them)`,
+    );
+    continue;
+  }
+  console.log(`== ${group.name}: ${files.length} files on ${onDeno ? "Deno" : `Node ${process.version}`}`);
+  if (!run(group, files)) failed.push(group.name);
+}
+if (failed.length > 0) {
+  console.error(`failed: ${failed.join(", ")}`);
+  process.exit(1);
+}
+
+function run(group: Group, files: readonly string[]): boolean {
+  const timeout = group.cluster ? 600_000 : group.name === "contract" ? 180_000 : 60_000;
+  const [program, ...rest] = onDeno
+    ? [join(root, "node_modules/.bin/deno"), "test", "-A", "--no-check", "--quiet", ...files]
+    : [
+      process.execPath,
+      "--test",
+      `--test-timeout=${timeout}`,
+      group.together ? "--test-isolation=none" : "--test-concurrency=1",
+      `--test-reporter=${join(root, "tests/support/reporter.ts")}`,
+      ...files,
+    ];
+  const { status } = spawnSync(program!, rest, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  return status === 0;
+}
+
+function controlPlaneBinaries(): boolean {
+  const folder = process.env.KUBEBUILDER_ASSETS;
+  return folder !== undefined && ["etcd", "kube-apiserver"].every((name) => existsSync(join(folder, name)));
+}
