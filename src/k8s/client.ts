@@ -39,6 +39,8 @@ export type WatchEvent<T extends KubeObject> =
 export interface CallOptions {
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
+  /** Called right before each try is sent; what it throws ends the call: nothing is sent after leadership is lost. */
+  readonly beforeTry?: () => void;
 }
 
 /** How an object is to be deleted. The UID of the reference, when given, is a precondition. */
@@ -51,7 +53,7 @@ export interface DeleteOptions extends CallOptions {
 /**
  * The calls to the API server that the program makes. All of them throw a KubeError for an answer that is an error and
  * a TransportError when there is no answer. A deadline and retries of what is safe to repeat (reads after 429, 5xx or
- * a lost connection) are the client's own; writes are never repeated by it.
+ * a lost connection) are the client's own; writes it repeats only after 429, which says that nothing was done.
  */
 export interface KubeClient {
   get<T extends KubeObject>(kind: Resource<T>, ref: ObjectRef, options?: CallOptions): Promise<Stored<T>>;

@@ -1,0 +1,340 @@
+import { delayOf } from "../lib/backoff.ts";
+import type { Clock } from "../lib/clock.ts";
+import { messageOf } from "../lib/errors.ts";
+import { call, hostOf, type HttpReply, type HttpRequest, linesOf, readText, TransportError } from "../lib/http.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import type {
+  CallOptions,
+  DeleteOptions,
+  KubeClient,
+  KubeServer,
+  Page,
+  PatchType,
+  Selection,
+  WatchEvent,
+} from "./client.ts";
+import { KubeError } from "./errors.ts";
+import { type RateLimit, RateLimiter } from "./rate_limit.ts";
+import { apiVersionOf, type KubeObject, type ObjectRef, pathOf, type Resource, type Stored } from "./resource.ts";
+import { errorOfReply, errorOfStatus, type Status } from "./status.ts";
+
+/** One request that has been answered, or has not: for metrics. */
+export interface RequestFact {
+  /** HTTP status, or "<error>" when no answer came: as rest_client_requests_total says it. */
+  readonly code: string;
+  readonly method: string;
+  readonly host: string;
+  /** The plural of the kind that was asked for; "" for a raw path. */
+  readonly kind: string;
+}
+
+/** What a {@link HttpKubeClient} is made of. */
+export interface HttpKubeClientOptions {
+  readonly server: KubeServer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly userAgent: string;
+  readonly log: Log;
+  readonly onRequest?: (fact: RequestFact) => void;
+  /** Our own limit, one per kind. Default: none, the API server's priority and fairness is the better judge. */
+  readonly rateLimit?: RateLimit;
+  /** For each call with all its tries, and for the opening of a watch. Default 30,000. */
+  readonly deadlineMs?: number;
+  /** Who owns the fields of server-side apply. Default "arc". */
+  readonly fieldManager?: string;
+}
+
+/** How often a call that may be repeated is repeated, and how long it waits where the server names no time. */
+const RETRIES = 4;
+const RETRY_DELAY = { firstMs: 200, maxMs: 5_000, jitter: 0.5 } as const;
+
+const PATCH_CONTENT_TYPE: Readonly<Record<PatchType, string>> = {
+  merge: "application/merge-patch+json",
+  json: "application/json-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+  apply: "application/apply-patch+yaml", // JSON is YAML
+};
+
+interface Ask {
+  readonly method: string;
+  readonly path: string;
+  /** Plural of the kind; "" for a raw path. */
+  readonly kind: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly options?: CallOptions;
+}
+
+/** {@link KubeClient} over HTTP. Reads are repeated after 429, 5xx and lost connections, writes only after 429. */
+export class HttpKubeClient implements KubeClient {
+  readonly #options: HttpKubeClientOptions;
+  readonly #deadlineMs: number;
+  readonly #host: string;
+  readonly #limiters = new Map<string, RateLimiter>();
+
+  constructor(options: HttpKubeClientOptions) {
+    this.#options = options;
+    this.#deadlineMs = options.deadlineMs ?? 30_000;
+    this.#host = hostOf(options.server.baseUrl);
+  }
+
+  async get<T extends KubeObject>(kind: Resource<T>, ref: ObjectRef, options?: CallOptions): Promise<Stored<T>> {
+    const path = pathOf(kind, ref.namespace, ref.name);
+    const found = typed(kind, await this.#ask<Stored<T>>({ method: "GET", path, kind: kind.plural, options }));
+    if (ref.uid === undefined || found.metadata.uid === ref.uid) return found;
+    const message = `${kind.plural} "${ref.name}" with UID ${ref.uid} not found: another one has its name`;
+    throw new KubeError(message, { kind: "NotFound", status: 404, reason: "NotFound", request: `GET ${path}` });
+  }
+
+  async list<T extends KubeObject>(
+    kind: Resource<T>,
+    options: Selection & CallOptions & { limit?: number; continue?: string; resourceVersion?: string } = {},
+  ): Promise<Page<T>> {
+    const path = pathOf(kind, options.namespace);
+    const query = {
+      ...selectors(options),
+      limit: options.limit?.toString(),
+      continue: options.continue,
+      resourceVersion: options.resourceVersion,
+    };
+    const answer = await this.#ask<List<T>>({ method: "GET", path, kind: kind.plural, query, options });
+    const items = (answer.items ?? []).map((item) => typed(kind, item));
+    const { resourceVersion = "", continue: next } = answer.metadata ?? {};
+    return next ? { items, resourceVersion, continue: next } : { items, resourceVersion };
+  }
+
+  async create<T extends KubeObject>(kind: Resource<T>, object: T, options?: CallOptions): Promise<Stored<T>> {
+    const path = pathOf(kind, object.metadata?.namespace);
+    const body = sendable(kind, object);
+    return typed(kind, await this.#ask<Stored<T>>({ method: "POST", path, kind: kind.plural, body, options }));
+  }
+
+  async replace<T extends KubeObject>(kind: Resource<T>, object: T, options?: CallOptions): Promise<Stored<T>> {
+    const path = pathOf(kind, object.metadata?.namespace, object.metadata?.name ?? "");
+    const body = sendable(kind, object);
+    return typed(kind, await this.#ask<Stored<T>>({ method: "PUT", path, kind: kind.plural, body, options }));
+  }
+
+  async patch<T extends KubeObject>(
+    kind: Resource<T>,
+    ref: ObjectRef,
+    patch: unknown,
+    options: CallOptions & { type?: PatchType; subresource?: "status" } = {},
+  ): Promise<Stored<T>> {
+    const { type = "merge", subresource } = options;
+    const path = pathOf(kind, ref.namespace, ref.name, subresource);
+    const query = type === "apply" ? { fieldManager: this.#options.fieldManager ?? "arc", force: "true" } : {};
+    const body = ref.uid === undefined ? patch : withUid(patch, type, ref.uid);
+    const contentType = PATCH_CONTENT_TYPE[type];
+    return typed(
+      kind,
+      await this.#ask<Stored<T>>({ method: "PATCH", path, kind: kind.plural, query, body, contentType, options }),
+    );
+  }
+
+  async delete<T extends KubeObject>(
+    kind: Resource<T>,
+    ref: ObjectRef,
+    options: DeleteOptions = {},
+  ): Promise<Stored<T> | undefined> {
+    const { gracePeriodSeconds, propagationPolicy, resourceVersion } = options;
+    const path = pathOf(kind, ref.namespace, ref.name);
+    const preconditions = ref.uid ?? resourceVersion ? { uid: ref.uid, resourceVersion } : undefined;
+    const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds, propagationPolicy, preconditions };
+    const answer = await this.#ask<Stored<T>>({ method: "DELETE", path, kind: kind.plural, body, options });
+    return answer.kind !== "Status" && remains(answer) ? typed(kind, answer) : undefined;
+  }
+
+  async *watch<T extends KubeObject>(
+    kind: Resource<T>,
+    options: Selection & { resourceVersion: string; timeoutSeconds: number; signal: AbortSignal },
+  ): AsyncGenerator<WatchEvent<T>> {
+    const path = pathOf(kind, options.namespace);
+    const query = {
+      watch: "1",
+      allowWatchBookmarks: "true",
+      ...selectors(options),
+      resourceVersion: options.resourceVersion,
+      timeoutSeconds: String(options.timeoutSeconds),
+    };
+    const ask: Ask = { method: "GET", path, kind: kind.plural, query };
+    await this.#turn(ask.kind, options.signal);
+    const abort = new AbortController();
+    const onAbort = () => abort.abort(options.signal.reason);
+    if (options.signal.aborted) onAbort();
+    options.signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const body = await this.#open(ask, abort);
+      for await (const line of linesOf(body)) {
+        if (line !== "") yield eventOf(kind, line, `watch ${path}`);
+      }
+    } catch (error) {
+      throw abort.signal.aborted ? abort.signal.reason : error;
+    } finally {
+      options.signal.removeEventListener("abort", onAbort);
+      abort.abort(new TransportError("aborted", "the watch is no longer wanted"));
+    }
+  }
+
+  raw(path: string, options?: CallOptions): Promise<unknown> {
+    return this.#ask<unknown>({ method: "GET", path, kind: "", options });
+  }
+
+  /** Sends the request of a watch and gives its body once the server has agreed. */
+  async #open(ask: Ask, abort: AbortController): Promise<AsyncIterable<Uint8Array>> {
+    const request = await this.#requestOf(ask);
+    const timer = this.#options.clock.after(this.#deadlineMs, () => {
+      const message = `no answer from ${this.#host} to a watch of ${ask.kind} within ${this.#deadlineMs} ms`;
+      abort.abort(new TransportError("timeout", message));
+    });
+    let code = "<error>";
+    try {
+      const response = await this.#options.server.transport({ ...request, signal: abort.signal });
+      code = String(response.status);
+      if (response.status === 200) return response.body;
+      throw errorOfReply({ ...response, text: await readText(response.body) }, `watch ${ask.path}`);
+    } finally {
+      timer.cancel();
+      this.#count(ask, code);
+    }
+  }
+
+  /** Makes a call with its tries, and reads its JSON. */
+  async #ask<Answer>(ask: Ask): Promise<Answer> {
+    const { signal, deadlineMs = this.#deadlineMs } = ask.options ?? {};
+    const { clock, random, log } = this.#options;
+    await this.#turn(ask.kind, signal);
+    const endsAt = clock.monotonic() + deadlineMs;
+    for (let attempt = 0;; attempt++) {
+      try {
+        return jsonOf<Answer>(await this.#try(ask, endsAt - clock.monotonic()), ask);
+      } catch (error) {
+        if (attempt === RETRIES || !mayRepeat(ask.method, error)) throw error;
+        const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
+        const delayMs = asked ?? delayOf(RETRY_DELAY, attempt, random);
+        if (clock.monotonic() + delayMs >= endsAt) throw error;
+        log.debug("repeating a request to the API server", {
+          request: `${ask.method} ${ask.path}`,
+          error: messageOf(error),
+          delayMs,
+        });
+        await clock.sleep(delayMs, signal);
+      }
+    }
+  }
+
+  async #try(ask: Ask, deadlineMs: number): Promise<HttpReply> {
+    const { clock, server } = this.#options;
+    const request = await this.#requestOf(ask);
+    ask.options?.beforeTry?.();
+    let code = "<error>";
+    try {
+      const reply = await call(server.transport, request, { clock, deadlineMs, signal: ask.options?.signal });
+      code = String(reply.status);
+      if (reply.status >= 200 && reply.status <= 299) return reply;
+      throw errorOfReply(reply, `${ask.method} ${ask.path}`);
+    } finally {
+      this.#count(ask, code);
+    }
+  }
+
+  async #requestOf(ask: Ask): Promise<Omit<HttpRequest, "signal">> {
+    const { server, userAgent } = this.#options;
+    const authorization = await server.authorization();
+    const headers: Record<string, string> = { accept: "application/json", "user-agent": userAgent };
+    if (authorization !== undefined) headers.authorization = authorization;
+    const url = server.baseUrl + ask.path + queryText(ask.query ?? {});
+    if (ask.body === undefined) return { method: ask.method, url, headers };
+    headers["content-type"] = ask.contentType ?? "application/json";
+    return { method: ask.method, url, headers, body: JSON.stringify(ask.body) };
+  }
+
+  async #turn(kind: string, signal?: AbortSignal): Promise<void> {
+    const { rateLimit, clock } = this.#options;
+    if (!rateLimit) return;
+    let limiter = this.#limiters.get(kind);
+    if (!limiter) this.#limiters.set(kind, limiter = new RateLimiter(rateLimit, clock));
+    await limiter.turn(signal);
+  }
+
+  #count(ask: Ask, code: string): void {
+    this.#options.onRequest?.({ code, method: ask.method, host: this.#host, kind: ask.kind });
+  }
+}
+
+interface List<T extends KubeObject> {
+  readonly items?: Stored<T>[] | null;
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+}
+
+/** Whether a call that ended so may be made again: reads when time may heal it, writes when nothing was done. */
+function mayRepeat(method: string, error: unknown): boolean {
+  if (KubeError.is(error, "TooManyRequests")) return true;
+  if (method !== "GET") return false;
+  if (error instanceof TransportError) return error.kind !== "aborted" && error.kind !== "tls";
+  return KubeError.is(error, "Unavailable");
+}
+
+/** Items of a list lack what the list itself says: their kind. */
+function typed<T extends KubeObject>(kind: Resource<T>, object: Stored<T>): Stored<T> {
+  object.apiVersion ??= apiVersionOf(kind);
+  object.kind ??= kind.kind;
+  return object;
+}
+
+/** What goes into a request: kind and version are there, the server's book-keeping of field owners is not. */
+function sendable<T extends KubeObject>(kind: Resource<T>, object: T): T {
+  const { managedFields: _, ...metadata } = (object.metadata ?? {}) as NonNullable<T["metadata"]> & {
+    managedFields?: unknown;
+  };
+  return { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
+}
+
+/** A patch that only fits the object with this UID. */
+function withUid(patch: unknown, type: PatchType, uid: string): unknown {
+  if (type === "json") return [{ op: "test", path: "/metadata/uid", value: uid }, ...patch as unknown[]];
+  const body = patch as KubeObject;
+  return { ...body, metadata: { ...body.metadata, uid } };
+}
+
+/** Whether the object that a delete has returned is still there: it waits for finalizers or for its grace period. */
+function remains(answer: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = answer.metadata ?? {};
+  return deletionTimestamp !== undefined && (deletionGracePeriodSeconds > 0 || finalizers.length > 0);
+}
+
+function selectors(selection: Selection): Record<string, string | undefined> {
+  return { labelSelector: selection.labelSelector, fieldSelector: selection.fieldSelector };
+}
+
+function queryText(query: Readonly<Record<string, string | undefined>>): string {
+  const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
+}
+
+function jsonOf<Answer>(reply: HttpReply, ask: Ask): Answer {
+  const isText = ask.kind === "" && reply.headers["content-type"]?.startsWith("text/plain");
+  if (isText) return reply.text as Answer;
+  try {
+    return JSON.parse(reply.text) as Answer;
+  } catch (cause) {
+    const request = `${ask.method} ${ask.path}`;
+    const fields = { kind: "Other", status: reply.status, reason: "BadReply", request } as const;
+    throw Object.assign(new KubeError("the answer is no JSON: is this an API server?", fields), { cause });
+  }
+}
+
+function eventOf<T extends KubeObject>(kind: Resource<T>, line: string, request: string): WatchEvent<T> {
+  let event: { type: string; object: Stored<T> };
+  try {
+    event = JSON.parse(line);
+  } catch (cause) {
+    throw new TransportError("reset", "the watch broke off in the middle of an event", cause);
+  }
+  const { type, object } = event;
+  if (type === "BOOKMARK") return { type, resourceVersion: object.metadata.resourceVersion };
+  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: typed(kind, object) };
+  throw errorOfStatus(object as Status, request);
+}

@@ -1,0 +1,92 @@
+/** What the API server's refusals mean: its Status objects are read here and nowhere else. */
+import { KubeError, type KubeErrorKind } from "./errors.ts";
+
+/** The part of metav1.Status that says what went wrong. */
+export interface Status {
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: {
+    readonly retryAfterSeconds?: number;
+    readonly causes?: readonly { readonly reason?: string; readonly field?: string; readonly message?: string }[];
+  };
+}
+
+/** A refusal as it came over HTTP. Headers have lower-case names. */
+export interface Refusal {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+/** The longest part of a foreign text (a proxy's error page, say) that goes into a message. */
+const LONGEST_TEXT = 300;
+
+/** The error of an HTTP answer that is none of 2xx. `request` is its verb and path, for people. */
+export function errorOfReply(reply: Refusal, request: string): KubeError {
+  const status = statusOf(reply.text);
+  const told = status?.message || reply.text.trim().slice(0, LONGEST_TEXT) || `HTTP status ${reply.status}`;
+  return errorOf(reply.status, status ?? {}, told, request, secondsOf(reply.headers["retry-after"]));
+}
+
+/** The error that an ERROR event of a watch carries. */
+export function errorOfStatus(status: Status, request: string): KubeError {
+  return errorOf(
+    status.code ?? 500,
+    status,
+    status.message || `the watch ended: ${status.reason ?? "no reason"}`,
+    request,
+  );
+}
+
+/** The Status object that `text` is, if it is one. */
+export function statusOf(text: string): Status | undefined {
+  if (!text.trimStart().startsWith("{")) return undefined;
+  try {
+    const value = JSON.parse(text) as Status & { kind?: string };
+    return value.kind === "Status" ? value : undefined;
+  } catch {
+    return undefined; // not JSON: somebody between us and the API server has answered
+  }
+}
+
+function errorOf(code: number, status: Status, told: string, request: string, headerSeconds?: number): KubeError {
+  const seconds = status.details?.retryAfterSeconds || headerSeconds;
+  return new KubeError(told, {
+    kind: kindOf(code, status),
+    status: code,
+    reason: status.reason ?? "",
+    request,
+    ...(seconds === undefined ? {} : { retryAfterMs: seconds * 1000 }),
+  });
+}
+
+function kindOf(code: number, status: Status): KubeErrorKind {
+  const { reason } = status;
+  if (code === 403) return forbiddenKind(status);
+  if (code === 409) return reason === "AlreadyExists" ? "AlreadyExists" : "Conflict";
+  if (code === 410 || reason === "Expired" || reason === "Gone") return "Gone";
+  if (code >= 500) return "Unavailable";
+  return KIND_OF_CODE[code] ?? "Other";
+}
+
+const KIND_OF_CODE: Readonly<Record<number, KubeErrorKind>> = {
+  400: "BadRequest",
+  401: "Unauthorized",
+  404: "NotFound",
+  408: "Unavailable",
+  422: "Invalid",
+  429: "TooManyRequests",
+};
+
+function forbiddenKind(status: Status): KubeErrorKind {
+  if (status.details?.causes?.some((cause) => cause.reason === "NamespaceTerminating")) return "NamespaceTerminating";
+  // The one place that looks at a message: the quota plugin refuses with reason Forbidden and no cause, so nothing
+  // else tells "full for now" from "not allowed".
+  return /\bexceeded quota\b/.test(status.message ?? "") ? "QuotaExceeded" : "Forbidden";
+}
+
+/** Retry-After in seconds. Its other form, a date, is not used by API servers and is not believed. */
+function secondsOf(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,6}$/.test(header.trim()) ? Number(header) : undefined;
+}
