@@ -1,137 +1,52 @@
-/** The four kinds of group actions.github.com, version v1alpha1, as data. Facts: docs/compatibility.md. */
-import { type KubeObject, type PodTemplate, resource } from "../k8s/resource.ts";
+/**
+ * The four kinds of group actions.github.com, version v1alpha1: their types and where the API server serves them.
+ * The types are those of the schemas in schema/, which also say what each field means; nothing of zod is loaded here.
+ */
+import type * as z from "zod";
+import { type KubeObject, resource } from "../k8s/resource.ts";
+import type * as listener from "./schema/autoscaling_listener.ts";
+import type * as scaleSet from "./schema/autoscaling_runner_set.ts";
+import type * as runner from "./schema/ephemeral_runner.ts";
+import type * as runnerSet from "./schema/ephemeral_runner_set.ts";
+import type * as shared from "./schema/shared.ts";
 
 export const GROUP = "actions.github.com";
 export const VERSION = "v1alpha1";
 
 /** Labels and annotations that a user wants on a generated object. */
-export interface ResourceMeta {
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-}
+export type ResourceMeta = z.infer<typeof shared.resourceMeta>;
 
 /** One proxy server. The secret has `username` and `password`. */
-export interface ProxyServer {
-  url?: string;
-  credentialSecretRef?: string;
-}
-
-export interface ProxyConfig {
-  http?: ProxyServer;
-  https?: ProxyServer;
-  noProxy?: string[];
-}
+export type ProxyServer = z.infer<typeof shared.proxyServer>;
+export type ProxyConfig = z.infer<typeof shared.proxyConfig>;
 
 /** Where the certificate authority of a GitHub Enterprise Server is to be read from (PEM). */
-export interface ServerTLS {
-  certificateFrom?: { configMapKeyRef?: { name?: string; key: string } };
-}
-
-export interface VaultConfig {
-  type?: "azure_key_vault";
-  azureKeyVault?: { url: string; tenantId: string; clientId: string; certificatePath: string };
-  proxy?: ProxyConfig;
-}
-
-export interface MetricConfig {
-  labels: string[];
-}
+export type ServerTLS = z.infer<typeof shared.serverTLS>;
+export type VaultConfig = z.infer<typeof shared.vaultConfigShape>;
+export type MetricConfig = z.infer<typeof shared.metricConfig>;
 
 /** Which metrics a listener exports, by name; when given it lists exactly what is exported. */
-export interface MetricsConfig {
-  counters?: Record<string, MetricConfig>;
-  gauges?: Record<string, MetricConfig>;
-  histograms?: Record<string, MetricConfig & { buckets?: number[] }>;
-}
+export type MetricsConfig = z.infer<typeof shared.metricsConfig>;
 
-/** A condition by the kstatus convention. */
-export interface Condition {
-  type: string;
-  status: "True" | "False" | "Unknown";
-  /** One word. */
-  reason: string;
-  message: string;
-  observedGeneration?: number;
-  /** RFC 3339; changes only when `status` does. */
-  lastTransitionTime: string;
-}
+/** A condition by the kstatus convention. `lastTransitionTime` (RFC 3339) changes only when `status` does. */
+export type Condition = z.infer<typeof shared.condition>;
 
-export interface AutoscalingRunnerSetSpec {
-  githubConfigUrl?: string;
-  githubConfigSecret?: string;
-  runnerGroup?: string;
-  runnerScaleSetName?: string;
-  runnerScaleSetLabels?: string[];
-  proxy?: ProxyConfig;
-  githubServerTLS?: ServerTLS;
-  vaultConfig?: VaultConfig;
-  template?: PodTemplate;
-  autoscalingListener?: ResourceMeta;
-  listenerMetrics?: MetricsConfig;
-  listenerTemplate?: PodTemplate;
-  listenerServiceAccountMetadata?: ResourceMeta;
-  listenerRoleMetadata?: ResourceMeta;
-  listenerRoleBindingMetadata?: ResourceMeta;
-  listenerConfigSecretMetadata?: ResourceMeta;
-  ephemeralRunnerSetMetadata?: ResourceMeta;
-  ephemeralRunnerMetadata?: ResourceMeta;
-  ephemeralRunnerConfigSecretMetadata?: ResourceMeta;
-  /** Absent: no limit. */
-  maxRunners?: number;
-  minRunners?: number;
-}
+/** No field is required: the API server lets an AutoscalingRunnerSet without githubConfigUrl in. */
+export type AutoscalingRunnerSetSpec = z.infer<typeof scaleSet.spec>;
 
-export interface AutoscalingRunnerSetStatus {
-  currentRunners?: number;
-  phase?: "Pending" | "Running" | "Outdated";
-  pendingEphemeralRunners?: number;
-  runningEphemeralRunners?: number;
-  failedEphemeralRunners?: number;
-  /** Additive: not in the reference's CRDs. */
-  finishedEphemeralRunners?: number;
-  /** Additive. */
-  deletingEphemeralRunners?: number;
-  /** Additive. */
-  observedGeneration?: number;
-  /** Additive. */
-  conditions?: Condition[];
-}
+/** Additive, so not in the reference's CRDs: finished and deleting runners, observedGeneration, conditions. */
+export type AutoscalingRunnerSetStatus = z.infer<typeof scaleSet.status>;
 
 export interface AutoscalingRunnerSet extends KubeObject {
   spec?: AutoscalingRunnerSetSpec;
   status?: AutoscalingRunnerSetStatus;
 }
 
-export interface AutoscalingListenerSpec {
-  githubConfigUrl?: string;
-  githubConfigSecret?: string;
-  runnerScaleSetId?: number;
-  autoscalingRunnerSetNamespace?: string;
-  autoscalingRunnerSetName?: string;
-  ephemeralRunnerSetName?: string;
-  /** Absent: 0. */
-  maxRunners?: number;
-  /** Absent: 0. */
-  minRunners?: number;
-  image?: string;
-  imagePullSecrets?: { name?: string }[];
-  proxy?: ProxyConfig;
-  githubServerTLS?: ServerTLS;
-  vaultConfig?: VaultConfig;
-  metrics?: MetricsConfig;
-  template?: PodTemplate;
-  configSecretMetadata?: ResourceMeta;
-  serviceAccountMetadata?: ResourceMeta;
-  roleMetadata?: ResourceMeta;
-  roleBindingMetadata?: ResourceMeta;
-}
+/** Absent minRunners and maxRunners are 0 here. */
+export type AutoscalingListenerSpec = z.infer<typeof listener.spec>;
 
-export interface AutoscalingListenerStatus {
-  /** Additive. */
-  observedGeneration?: number;
-  /** Additive. */
-  conditions?: Condition[];
-}
+/** All of it is additive. */
+export type AutoscalingListenerStatus = z.infer<typeof listener.status>;
 
 export interface AutoscalingListener extends KubeObject {
   spec?: AutoscalingListenerSpec;
@@ -139,73 +54,27 @@ export interface AutoscalingListener extends KubeObject {
 }
 
 /** What every runner of a set is made from; the pod template stands inline (`metadata`, `spec`). */
-export interface EphemeralRunnerSpec extends PodTemplate {
-  githubConfigUrl: string;
-  githubConfigSecret: string;
-  githubServerTLS?: ServerTLS;
-  runnerScaleSetId: number;
-  proxy?: ProxyConfig;
-  proxySecretRef?: string;
-  vaultConfig?: VaultConfig;
-  ephemeralRunnerConfigSecretMetadata?: ResourceMeta;
-}
+export type EphemeralRunnerSpec = z.infer<typeof runner.spec>;
 
-export interface EphemeralRunnerSetSpec {
-  /** Absent: 0. */
-  replicas?: number;
-  patchID: number;
-  /** Additive: jobs that the service counts as running, written by our listener with `replicas`. */
-  runningJobs?: number;
-  ephemeralRunnerSpec: EphemeralRunnerSpec;
-  ephemeralRunnerMetadata?: ResourceMeta;
-}
+/** Absent replicas are 0. Additive: runningJobs, written by our listener in one patch with `replicas`. */
+export type EphemeralRunnerSetSpec = z.infer<typeof runnerSet.spec>;
 
-export interface EphemeralRunnerSetStatus {
-  /** Required by the reference's CRD, also when 0. */
-  currentReplicas: number;
-  pendingEphemeralRunners?: number;
-  runningEphemeralRunners?: number;
-  failedEphemeralRunners?: number;
-  /** Never written by us as "Outdated". */
-  phase?: "Running" | "Outdated";
-  /** Additive. */
-  finishedEphemeralRunners?: number;
-  /** Additive. */
-  deletingEphemeralRunners?: number;
-  /** Additive. */
-  observedGeneration?: number;
-  /** Additive. */
-  conditions?: Condition[];
-}
+/**
+ * currentReplicas is required by the reference's CRD, also when it is 0. phase is never written by us as "Outdated".
+ * Additive: finished and deleting runners, observedGeneration, conditions.
+ */
+export type EphemeralRunnerSetStatus = z.infer<typeof runnerSet.status>;
 
 export interface EphemeralRunnerSet extends KubeObject {
   spec?: EphemeralRunnerSetSpec;
   status?: EphemeralRunnerSetStatus;
 }
 
-export interface EphemeralRunnerStatus {
-  ready?: boolean;
-  phase?: "Pending" | "Running" | "Succeeded" | "Failed" | "Outdated";
-  reason?: string;
-  message?: string;
-  runnerId?: number;
-  runnerName?: string;
-  /** Pod UID -> RFC 3339 time of its failure. */
-  failures?: Record<string, string>;
-  /** Absent when 0. */
-  jobRequestId?: number;
-  jobId?: string;
-  jobRepositoryName?: string;
-  jobWorkflowRef?: string;
-  workflowRunId?: number;
-  jobDisplayName?: string;
-  /** Additive: generation of the EphemeralRunnerSet whose patch counted this job as running. */
-  jobSetGeneration?: number;
-  /** Additive. */
-  observedGeneration?: number;
-  /** Additive. */
-  conditions?: Condition[];
-}
+/**
+ * failures: pod UID -> RFC 3339 time. jobRequestId is absent when 0. Additive: jobSetGeneration (generation of the
+ * EphemeralRunnerSet whose patch counted this job as running), observedGeneration, conditions.
+ */
+export type EphemeralRunnerStatus = z.infer<typeof runner.status>;
 
 export interface EphemeralRunner extends KubeObject {
   spec?: EphemeralRunnerSpec;

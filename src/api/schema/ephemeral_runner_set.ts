@@ -1,0 +1,42 @@
+/** EphemeralRunnerSet: the runners of one scale set. */
+import * as z from "zod";
+import { spec as ephemeralRunnerSpec } from "./ephemeral_runner.ts";
+import type { KindSchema } from "./kind.ts";
+import { kstatus, metaOf, optional } from "./shared.ts";
+
+export const spec = z.object({
+  replicas: optional.number("Runners that are wanted. Absent: 0."),
+  patchID: z.int().describe("Number of the listener's last change; 0 asks for exactly the wanted number of runners."),
+  runningJobs: optional.number("Jobs that GitHub counted as running when the listener wrote replicas."),
+  ephemeralRunnerSpec: ephemeralRunnerSpec.describe("What each runner is made from."),
+  ephemeralRunnerMetadata: metaOf("the EphemeralRunners"),
+});
+
+export const status = z.object({
+  currentReplicas: z.int().describe("Runners that are pending, running or failed."),
+  pendingEphemeralRunners: optional.number("Runners that have not started yet."),
+  runningEphemeralRunners: optional.number("Runners that run, idle or with a job."),
+  failedEphemeralRunners: optional.number("Runners that could not be started."),
+  phase: z.enum(["Running", "Outdated"]).optional().describe("Running, once the set is at work."),
+  finishedEphemeralRunners: optional.number("Runners that have ended and are still there."),
+  deletingEphemeralRunners: optional.number("Runners that are being deleted."),
+  ...kstatus,
+});
+
+export const ephemeralRunnerSet: KindSchema = {
+  kind: "EphemeralRunnerSet",
+  plural: "ephemeralrunnersets",
+  shortNames: ["ers"],
+  description: "The runners of one scale set: as many as its listener asks for.",
+  spec: spec.describe("The runners that are wanted."),
+  status: status.describe("The runners as they are."),
+  columns: [
+    { name: "DesiredReplicas", type: "integer", jsonPath: ".spec.replicas" },
+    { name: "CurrentReplicas", type: "integer", jsonPath: ".status.currentReplicas" },
+    { name: "Pending Runners", type: "integer", jsonPath: ".status.pendingEphemeralRunners" },
+    { name: "Running Runners", type: "integer", jsonPath: ".status.runningEphemeralRunners" },
+    { name: "Finished Runners", type: "integer", jsonPath: ".status.finishedEphemeralRunners" },
+    { name: "Deleting Runners", type: "integer", jsonPath: ".status.deletingEphemeralRunners" },
+    { name: "Phase", type: "string", jsonPath: ".status.phase" },
+  ],
+};
