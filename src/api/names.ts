@@ -108,12 +108,22 @@ export function newRunnerName(runnerSet: string, random: Random): string {
   return `${runnerSet}-runner-`.slice(0, 58) + safeText(random, 5);
 }
 
-/** A value that fits a label: at most 63 characters, beginning and ending with a letter or digit. */
+/**
+ * A value that fits a label: at most 63 characters of which the first and the last are letters or digits; "" when
+ * nothing is left. Longer ones are cut and end in "-trim". What a label can't hold becomes "-".
+ */
 export function labelValue(text: string): string {
-  const trimmed = trimEnds(text);
-  return trimmed.length > 63 ? `${trimEnds(trimmed.slice(0, 58))}-trim` : trimmed;
+  const allowed = text.replace(/[^A-Za-z0-9._-]/gu, "-");
+  if (allowed.length <= 63) return allowed.replace(/^[-_.]+|[-_.]+$/g, "");
+  return /^[-_.]/.test(allowed) ? labelValue(allowed.replace(/^[-_.]+/, "")) : `${allowed.slice(0, 58)}-trim`;
 }
 
-function trimEnds(text: string): string {
-  return text.replace(/^[-_.]+|[-_.]+$/g, "");
+/** Ten characters that tell pod templates apart; the order of keys in them makes no difference. */
+export function podTemplateHash(template: unknown): string {
+  return safe(String(fnv32a(JSON.stringify(template, sortedKeys) ?? "")).padStart(10, "0"));
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
 }
