@@ -57,6 +57,8 @@ export interface ProxySettings {
 export interface TransportOptions {
   /** PEM: trusted in addition to the runtime's own authorities. */
   readonly ca?: string;
+  /** Trust `ca` alone, not the runtime's own authorities besides: what a cluster's CA means. */
+  readonly caOnly?: boolean;
   /** PEM, for a server that wants a client certificate. */
   readonly cert?: string;
   readonly key?: string;

@@ -1,0 +1,362 @@
+/** The flags and variables of each command: what the parsers, the types of the values and the help are made of. */
+import { LOG_LEVELS } from "../lib/log.ts";
+import { type Option, optionTable } from "../lib/options.ts";
+
+const LEGACY = "it belongs to the legacy mode of runner deployments, which this controller does not have";
+
+function legacy(flag: string, type: "string" | "bool" | "list" = "string"): Option {
+  return { flag, type, group: "Accepted for old manifests", help: "Legacy mode.", noEffect: LEGACY, warn: true };
+}
+
+const logging = optionTable({
+  logLevel: {
+    flag: "log-level",
+    type: "enum",
+    values: LOG_LEVELS,
+    default: "debug",
+    group: "Logs",
+    help: "The least severe lines that are written.",
+  },
+  logFormat: {
+    flag: "log-format",
+    type: "enum",
+    values: ["text", "json"],
+    default: "text",
+    group: "Logs",
+    help: "text is logfmt; json is one object a line.",
+  },
+});
+
+const cluster = optionTable({
+  kubeconfig: {
+    flag: "kubeconfig",
+    type: "string",
+    unit: "PATH",
+    group: "Cluster",
+    help:
+      "Reach the cluster by this kubeconfig. Without it: the pod's service account in a cluster, else KUBECONFIG, " +
+      "else ~/.kube/config.",
+  },
+  context: {
+    flag: "context",
+    type: "string",
+    unit: "NAME",
+    group: "Cluster",
+    help: "The kubeconfig's context to use, instead of its current one.",
+  },
+});
+
+/** `arc controller`; the flags of the reference's manager have the reference's defaults. */
+export const CONTROLLER_OPTIONS = optionTable({
+  podNamespace: {
+    env: "CONTROLLER_MANAGER_POD_NAMESPACE",
+    type: "string",
+    required: true,
+    group: "Cluster",
+    help: "The controller's own namespace: listeners and the lease live there.",
+  },
+  containerImage: {
+    env: "CONTROLLER_MANAGER_CONTAINER_IMAGE",
+    type: "string",
+    required: true,
+    group: "Listeners",
+    help: "The image of listener pods: the controller's own.",
+  },
+  ...cluster,
+  watchSingleNamespace: {
+    flag: "watch-single-namespace",
+    type: "string",
+    unit: "NAMESPACE",
+    default: "",
+    group: "Cluster",
+    help: "Serve the scale sets of this namespace only; empty means all namespaces.",
+  },
+  watchNamespace: {
+    flag: "watch-namespace",
+    type: "string",
+    unit: "NAMESPACE",
+    default: "",
+    group: "Cluster",
+    help: "An older name of --watch-single-namespace, which wins.",
+  },
+  enableLeaderElection: {
+    flag: "enable-leader-election",
+    type: "bool",
+    default: false,
+    group: "Leader election",
+    help: "Let one of several replicas lead; the others stand by.",
+  },
+  leaderElectionId: {
+    flag: "leader-election-id",
+    type: "string",
+    unit: "NAME",
+    default: "actions-runner-controller",
+    group: "Leader election",
+    help: "The name of the Lease, in the controller's namespace.",
+  },
+  listenerMode: {
+    flag: "listener-mode",
+    type: "enum",
+    values: ["pod", "embedded"],
+    default: "pod",
+    group: "Listeners",
+    help: "pod: one listener pod per scale set. embedded: the leading controller listens itself.",
+  },
+  listenerEntrypoint: {
+    env: "LISTENER_ENTRYPOINT",
+    type: "string",
+    default: "",
+    group: "Listeners",
+    help: "The command of listener pods, when it is not /ghalistener.",
+  },
+  imagePullSecrets: {
+    flag: "auto-scaler-image-pull-secrets",
+    type: "list",
+    unit: "NAME",
+    group: "Listeners",
+    help: "Image pull secrets of listener pods.",
+  },
+  listenerMetricsAddr: {
+    flag: "listener-metrics-addr",
+    type: "string",
+    unit: "ADDRESS",
+    default: ":8080",
+    group: "Listeners",
+    help: 'Where listener pods serve their metrics; "0" or "" is off.',
+  },
+  listenerMetricsEndpoint: {
+    flag: "listener-metrics-endpoint",
+    type: "string",
+    unit: "PATH",
+    default: "/metrics",
+    group: "Listeners",
+    help: "The path of the listeners' metrics.",
+  },
+  runnerMaxConcurrentReconciles: {
+    flag: "runner-max-concurrent-reconciles",
+    type: "int",
+    min: 1,
+    default: 2,
+    unit: "runners",
+    group: "Speed",
+    help: "How many runners are worked on at once. 2, which the charts always pass, means: not chosen (50).",
+  },
+  syncPeriod: {
+    flag: "sync-period",
+    type: "duration",
+    min: 0,
+    default: 60_000,
+    group: "Speed",
+    help: "How often what can't be watched is looked at again, at the least.",
+  },
+  clientQps: {
+    flag: "k8s-client-rate-limiter-qps",
+    type: "int",
+    min: 0,
+    default: 20,
+    unit: "requests a second",
+    group: "Speed",
+    help: "A limit of requests per kind of resource; without the flag there is none.",
+  },
+  clientBurst: {
+    flag: "k8s-client-rate-limiter-burst",
+    type: "int",
+    min: 0,
+    default: 30,
+    unit: "requests",
+    group: "Speed",
+    help: "How many requests may go above that limit for a moment.",
+  },
+  workqueueRateLimiter: {
+    flag: "workqueue-rate-limiter",
+    type: "enum",
+    values: ["", "bucket_rate_limiter", "typed_rate_limiter"],
+    default: "",
+    group: "Speed",
+    help: "The reference's choice of queue.",
+    noEffect: "there is one queue, with back-off per object and no limit for all together",
+  },
+  updateStrategy: {
+    flag: "update-strategy",
+    type: "enum",
+    values: ["immediate", "eventual"],
+    default: "immediate",
+    group: "Runners",
+    help: "How a changed template reaches the runners.",
+    noEffect: "idle runners are replaced step by step while busy ones finish, which serves both",
+  },
+  excludeLabelPrefixes: {
+    flag: "exclude-label-propagation-prefix",
+    type: "list",
+    unit: "PREFIX",
+    group: "Runners",
+    help: "Labels of a scale set with this prefix are not handed down to what is made for it.",
+  },
+  metricsAddr: {
+    flag: "metrics-addr",
+    type: "string",
+    unit: "ADDRESS",
+    default: ":8080",
+    group: "Health and metrics",
+    help: 'Where /metrics is served; "0" or "" is off.',
+  },
+  healthAddr: {
+    flag: "health-probe-bind-address",
+    type: "string",
+    unit: "ADDRESS",
+    default: "",
+    group: "Health and metrics",
+    help: 'Where /healthz and /readyz are served; "0" or "" is off.',
+  },
+  pprofAddr: {
+    flag: "pprof-addr",
+    type: "string",
+    unit: "ADDRESS",
+    default: "",
+    group: "Health and metrics",
+    help: "Profiles in Go's format.",
+    noEffect: "this program is not written in Go",
+  },
+  ...logging,
+  runnerScaleSetOnly: {
+    flag: "auto-scaling-runner-set-only",
+    type: "bool",
+    default: false,
+    group: "Accepted for old manifests",
+    help: "Serve scale sets only.",
+    noEffect: "there is no other mode",
+  },
+  port: {
+    flag: "port",
+    type: "int",
+    default: 9443,
+    group: "Accepted for old manifests",
+    help: "The port of admission webhooks.",
+    noEffect: "there are none",
+  },
+  legacyRunnerImage: legacy("runner-image"),
+  legacyDockerImage: legacy("docker-image"),
+  legacyDockerGid: legacy("docker-gid"),
+  legacyRunnerImagePullSecret: legacy("runner-image-pull-secret", "list"),
+  legacyDockerRegistryMirror: legacy("docker-registry-mirror"),
+  legacyGithubToken: legacy("github-token"),
+  legacyGithubEnterpriseUrl: legacy("github-enterprise-url"),
+  legacyGithubAppId: legacy("github-app-id"),
+  legacyGithubAppInstallationId: legacy("github-app-installation-id"),
+  legacyGithubAppPrivateKey: legacy("github-app-private-key"),
+  legacyGithubUrl: legacy("github-url"),
+  legacyGithubUploadUrl: legacy("github-upload-url"),
+  legacyGithubUsername: legacy("github-basicauth-username"),
+  legacyGithubPassword: legacy("github-basicauth-password"),
+  legacyRunnerGithubUrl: legacy("runner-github-url"),
+  legacyStatusUpdateHook: legacy("runner-status-update-hook", "bool"),
+  legacyScaleDownDelay: legacy("default-scale-down-delay"),
+  legacyCommonRunnerLabels: legacy("common-runner-labels", "list"),
+});
+
+/** `arc listener`: everything else is in its config file. */
+export const LISTENER_OPTIONS = optionTable({
+  config: {
+    flag: "config",
+    env: "LISTENER_CONFIG_PATH",
+    type: "string",
+    unit: "PATH",
+    required: true,
+    group: "Listener",
+    help: "The config.json that the controller wrote.",
+  },
+  ...cluster,
+});
+
+/** `arc sandbox`. */
+export const SANDBOX_OPTIONS = optionTable({
+  jobs: {
+    flag: "jobs",
+    type: "int",
+    min: 0,
+    default: 60,
+    unit: "jobs",
+    group: "Load",
+    help: "How many jobs are queued, all scale sets together.",
+  },
+  rate: {
+    flag: "rate",
+    type: "number",
+    min: 0.001,
+    default: 5,
+    unit: "jobs a second",
+    group: "Load",
+    help: "How fast they are queued.",
+  },
+  duration: {
+    flag: "duration",
+    type: "duration",
+    min: 0,
+    group: "Load",
+    help: "Queue jobs for this long, instead of --jobs.",
+  },
+  scaleSets: {
+    flag: "scale-sets",
+    type: "int",
+    min: 1,
+    max: 100,
+    default: 1,
+    unit: "scale sets",
+    group: "World",
+    help: "How many scale sets there are.",
+  },
+  min: { flag: "min", type: "int", min: 0, default: 0, unit: "runners", group: "World", help: "minRunners of each." },
+  max: { flag: "max", type: "int", min: 0, default: 20, unit: "runners", group: "World", help: "maxRunners of each." },
+  seed: {
+    flag: "seed",
+    type: "int",
+    min: 0,
+    max: 4_294_967_295,
+    default: 1,
+    group: "World",
+    help: "All chance comes from it: the same seed is the same world.",
+  },
+  faults: {
+    flag: "faults",
+    type: "enum",
+    values: ["none", "api", "github", "nodes"],
+    default: "none",
+    group: "World",
+    help: "What goes wrong on the way.",
+  },
+  speed: {
+    flag: "speed",
+    type: "bool",
+    default: false,
+    group: "World",
+    help: "On a virtual clock, as fast as the machine goes.",
+  },
+  keep: {
+    flag: "keep",
+    type: "bool",
+    default: false,
+    group: "World",
+    help: "Stay up at the end: prints a KUBECONFIG and the URLs, for kubectl and curl.",
+  },
+  worldOnly: {
+    flag: "world-only",
+    type: "bool",
+    default: false,
+    group: "World",
+    help: "API server, Actions Service and kubelet alone, for a controller that is run from elsewhere.",
+  },
+  listenerCommand: {
+    flag: "listener-command",
+    type: "string",
+    unit: "COMMAND",
+    group: "World",
+    help: "What the kubelet of --world-only starts for a listener pod.",
+  },
+  logLevel: { ...logging.logLevel, default: "warn" },
+  logFormat: logging.logFormat,
+});
+
+/** `arc version`. */
+export const VERSION_OPTIONS = optionTable({
+  json: { flag: "json", type: "bool", default: false, group: "Output", help: "As one JSON object." },
+});
