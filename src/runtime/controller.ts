@@ -4,7 +4,7 @@ import type { Clock, Instant } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { KubeError } from "../k8s/errors.ts";
-import type { Executor } from "./execute.ts";
+import type { Executor, StepResult } from "./execute.ts";
 import type { Performer } from "./performer.ts";
 import type { Plan } from "./plan.ts";
 import { Queue } from "./queue.ts";
@@ -19,6 +19,11 @@ export interface Reconciler<Seen, Call = never> {
   decide(seen: Seen, now: Instant): Plan<Call>;
   /** Runs the plan's "perform" steps. */
   readonly performer?: Performer<Call, unknown>;
+  /**
+   * Told how each step went, before the next observation. True for an error that the next decision deals with: it is
+   * then no failure of the pass, and the key is looked at again at once.
+   */
+  told?(key: string, result: StepResult): boolean | void;
   /** The key's object has gone: forget what was remembered of it. */
   gone?(key: string): void;
 }
@@ -125,18 +130,18 @@ export class Controller<Seen, Call = never> {
   async #execute(key: string, plan: Plan<Call>): Promise<boolean> {
     if (plan.steps.length === 0) return false;
     this.#log.debug("acting", { key, why: plan.why, steps: plan.steps.length });
-    let changed = false;
     for (const step of plan.steps) {
       if (step.do === "perform") this.#reconciler.performer?.start(key, step.call);
     }
-    const outcome = await this.#options.executor.execute(plan.steps);
-    changed = outcome.changed;
-    if (outcome.errors.length > 0) {
-      throw outcome.errors.length === 1
-        ? outcome.errors[0]
-        : new AggregateError(outcome.errors, outcome.errors.map(messageOf).join("; "));
+    const { changed, errors, results = [] } = await this.#options.executor.execute(plan.steps);
+    const dealtWith = new Set<unknown>();
+    for (const result of results) {
+      const taken = this.#reconciler.told?.(key, result) === true;
+      if (taken && !result.ok) dealtWith.add(result.error);
     }
-    return changed;
+    const left = errors.filter((error) => !dealtWith.has(error));
+    if (left.length > 0) throw left.length === 1 ? left[0] : new AggregateError(left, messagesOf(left));
+    return changed || dealtWith.size > 0;
   }
 
   #settle(key: string, plan: Plan<Call>): PassResult {
@@ -153,4 +158,9 @@ export class Controller<Seen, Call = never> {
       this.#log.debug("namespace is terminating", { key, retryInMs });
     } else this.#log.warn("reconcile failed", { key, error: messageOf(error), retryInMs });
   }
+}
+
+/** What several errors say, each message once: a refusal of 50 creations is one refusal. */
+function messagesOf(errors: readonly unknown[]): string {
+  return [...new Set(errors.map(messageOf))].join("; ");
 }

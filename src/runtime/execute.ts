@@ -1,4 +1,5 @@
 /** Carries steps out; the rules about what an API server's answer means are said here, once. */
+import { createHash } from "node:crypto";
 import type { Log } from "../lib/log.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import { KubeError } from "../k8s/errors.ts";
@@ -21,16 +22,30 @@ export interface ExecutorOptions {
   readonly parallel?: number;
 }
 
+/** What became of one step. */
+export type StepResult =
+  | { readonly step: Step<unknown>; readonly ok: true; readonly object?: Stored<KubeObject> }
+  | { readonly step: Step<unknown>; readonly ok: false; readonly error: unknown };
+
 /** What became of a list of steps. */
 export interface ExecutionResult {
   /** Whether the world has changed, as far as we know. */
   readonly changed: boolean;
   readonly errors: unknown[];
+  /** One for each step, in the order in which they ended; `object` is what the API server returned, where it did. */
+  readonly results?: readonly StepResult[];
+}
+
+/** What carrying a step out came to. */
+interface Done {
+  readonly changed: boolean;
+  readonly object?: Stored<KubeObject>;
 }
 
 /** Carries out the steps of plans: independent ones in parallel; failures are collected, the rest goes on. */
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #answered = new Answered();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -39,6 +54,7 @@ export class Executor {
   /** "perform" steps are the controller's business and passed over here. */
   async execute(steps: readonly Step<unknown>[]): Promise<ExecutionResult> {
     const errors: unknown[] = [];
+    const results: StepResult[] = [];
     let changed = false;
     const queue = steps.filter((step) => step.do !== "perform");
     let next = 0;
@@ -46,19 +62,21 @@ export class Executor {
       while (next < queue.length) {
         const step = queue[next++]!;
         try {
-          if (await this.#carryOut(step)) changed = true;
+          const done = await this.#carryOut(step);
+          if (done.changed) changed = true;
+          results.push({ step, ok: true, ...(done.object && { object: done.object }) });
         } catch (error) {
           errors.push(error);
+          results.push({ step, ok: false, error });
         }
       }
     };
     const { parallel = 50 } = this.#options;
     await Promise.all(Array.from({ length: Math.min(parallel, queue.length) }, work));
-    return { changed, errors };
+    return { changed, errors, results };
   }
 
-  /** @returns whether the step changed anything */
-  async #carryOut(step: Exclude<Step<unknown>, { do: "perform" }>): Promise<boolean> {
+  async #carryOut(step: Exclude<Step<unknown>, { do: "perform" }>): Promise<Done> {
     switch (step.do) {
       case "create":
         return await this.#create(step);
@@ -68,19 +86,18 @@ export class Executor {
         return await this.#delete(step);
       case "event":
         this.#options.events.record(step.kind, step.about, step);
-        return false;
+        return { changed: false };
     }
   }
 
-  async #create(step: CreateStep): Promise<boolean> {
+  async #create(step: CreateStep): Promise<Done> {
     const { kube, overlayOf } = this.#options;
-    try {
-      overlayOf(step.kind)?.wrote(await kube.create(step.kind, step.object));
-    } catch (error) {
+    const object = await kube.create(step.kind, step.object).catch((error) => {
       if (!KubeError.is(error, "AlreadyExists")) throw error;
-      overlayOf(step.kind)?.wrote(await this.#ours(step, error));
-    }
-    return true;
+      return this.#ours(step, error);
+    });
+    overlayOf(step.kind)?.wrote(object);
+    return { changed: true, object };
   }
 
   /** The object that is there already, if it is the one that we wanted to make: ours, and not on its way out. */
@@ -92,26 +109,27 @@ export class Executor {
     return there;
   }
 
-  async #patch(step: PatchStep): Promise<boolean> {
+  async #patch(step: PatchStep): Promise<Done> {
     const { kube, overlayOf } = this.#options;
     try {
       const { type, subresource } = step;
       const before = overlayOf(step.kind)?.versionOf?.(step.ref);
+      if (this.#answered.knows(step, before)) return false;
       const after = await kube.patch(step.kind, step.ref, withPrecondition(step), { type, subresource });
       overlayOf(step.kind)?.wrote(after);
-      return before !== after.metadata.resourceVersion;
+      return { changed: before !== after.metadata.resourceVersion, object: after };
     } catch (error) {
       if (step.goneIsDone && KubeError.is(error, "NotFound")) return this.#gone(step.kind, step.ref.uid);
       throw error;
     }
   }
 
-  async #delete(step: DeleteStep): Promise<boolean> {
+  async #delete(step: DeleteStep): Promise<Done> {
     const { kube, overlayOf } = this.#options;
     try {
       const left = await kube.delete(step.kind, step.ref, { gracePeriodSeconds: step.gracePeriodSeconds });
       overlayOf(step.kind)?.deleted(step.ref.uid, left);
-      return true;
+      return { changed: true, ...(left && { object: left }) };
     } catch (error) {
       // A conflict on a UID precondition means that the one we meant has gone and another has its name.
       if (KubeError.is(error, "NotFound", "Conflict")) return this.#gone(step.kind, step.ref.uid);
@@ -119,10 +137,43 @@ export class Executor {
     }
   }
 
-  #gone(kind: Resource, uid: string | undefined): true {
+  #gone(kind: Resource, uid: string | undefined): Done {
     if (uid !== undefined) this.#options.overlayOf(kind)?.deleted(uid);
-    return true;
+    return { changed: true };
   }
+}
+
+/** Patches whose answers are remembered; the oldest are forgotten. */
+const REMEMBERED = 10_000;
+
+/**
+ * Merge patches and the versions that they led to. The same patch onto the version that it gave would change nothing:
+ * it is not sent, so that a field which the API server drops (custom resource definitions older than ours) makes no
+ * loop of patches. Times of conditions do not count as a difference.
+ */
+class Answered {
+  readonly #last = new Map<string, string>();
+
+  knows(step: PatchStep, version: string | undefined): boolean {
+    return version !== undefined && this.#last.get(placeOf(step)) === sayingOf(step, version);
+  }
+
+  remember(step: PatchStep, version: string): void {
+    if (step.type !== undefined && step.type !== "merge") return;
+    const place = placeOf(step);
+    this.#last.delete(place);
+    this.#last.set(place, sayingOf(step, version));
+    if (this.#last.size > REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
+  }
+}
+
+function placeOf({ kind, ref, subresource = "" }: PatchStep): string {
+  return `${kind.plural}/${ref.namespace ?? ""}/${ref.name}/${subresource}`;
+}
+
+function sayingOf(step: PatchStep, version: string): string {
+  const body = JSON.stringify(step.patch, (key, value) => key === "lastTransitionTime" ? undefined : value);
+  return `${version} ${createHash("sha1").update(body).digest("base64")}`;
 }
 
 /** A merge patch can carry the UID that it is meant for: the API server answers 409 when another object has the name. */
