@@ -114,7 +114,7 @@ export class Executor {
     try {
       const { type, subresource } = step;
       const before = overlayOf(step.kind)?.versionOf?.(step.ref);
-      if (this.#answered.knows(step, before)) return false;
+      if (this.#answered.knows(step, before)) return { changed: false };
       const after = await kube.patch(step.kind, step.ref, withPrecondition(step), { type, subresource });
       overlayOf(step.kind)?.wrote(after);
       return { changed: before !== after.metadata.resourceVersion, object: after };
@@ -167,8 +167,8 @@ class Answered {
   }
 }
 
-function placeOf({ kind, ref, subresource = "" }: PatchStep): string {
-  return `${kind.plural}/${ref.namespace ?? ""}/${ref.name}/${subresource}`;
+function placeOf({ kind, ref, subresource }: PatchStep): string {
+  return `${kind.plural}/${ref.namespace ?? ""}/${ref.name}/${subresource ?? ""}`;
 }
 
 function sayingOf(step: PatchStep, version: string): string {
