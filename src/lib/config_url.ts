@@ -63,7 +63,7 @@ function urlOf(text: string): URL {
   }
   if (!/^https?:\/\/[^/]/i.test(text)) refuse(text, "does not begin with https://HOST");
   if (/[\s\\\p{Cc}]/u.test(text)) refuse(text, "has a blank, a control character or a backslash in it");
-  if (/\/\.{1,2}(\/|$)/.test(text)) refuse(text, "has a . or .. in its path");
+  if (/\/(\.|%2e){1,2}(\/|$)/i.test(text)) refuse(text, "has a . or .. in its path");
   if (!URL.canParse(text)) refuse(text, "has no valid host or port");
   const url = new URL(text);
   if (/[?#]/.test(text)) refuse(text, "has a query or a fragment", url.host);
