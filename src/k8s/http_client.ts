@@ -16,7 +16,15 @@ import type {
 } from "./client.ts";
 import { KubeError } from "./errors.ts";
 import { type RateLimit, RateLimiter } from "./rate_limit.ts";
-import { apiVersionOf, type KubeObject, type ObjectRef, pathOf, type Resource, type Stored } from "./resource.ts";
+import {
+  apiVersionOf,
+  isThereAfterDelete,
+  type KubeObject,
+  type ObjectRef,
+  pathOf,
+  type Resource,
+  type Stored,
+} from "./resource.ts";
 import { errorOfReply, errorOfStatus, type Status } from "./status.ts";
 
 /** One request that has been answered, or has not: for metrics. */
@@ -143,8 +151,11 @@ export class HttpKubeClient implements KubeClient {
     const path = pathOf(kind, ref.namespace, ref.name);
     const preconditions = ref.uid ?? resourceVersion ? { uid: ref.uid, resourceVersion } : undefined;
     const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds, propagationPolicy, preconditions };
-    const answer = await this.#ask<Stored<T>>({ method: "DELETE", path, kind: kind.plural, body, options });
-    return answer.kind !== "Status" && remains(answer) ? typed(kind, answer) : undefined;
+    const ask: Ask = { method: "DELETE", path, kind: kind.plural, body, options };
+    const answer = await this.#ask<Stored<T>>(ask).catch((error) => {
+      throw ref.uid !== undefined && resourceVersion === undefined ? goneIfConflict(error, ref.name) : error;
+    });
+    return answer.kind !== "Status" && isThereAfterDelete(answer) ? typed(kind, answer) : undefined;
   }
 
   async *watch<T extends KubeObject>(
@@ -277,6 +288,13 @@ function mayRepeat(method: string, error: unknown): boolean {
   return KubeError.is(error, "Unavailable");
 }
 
+/** A delete with no precondition but a UID conflicts only with another object of that name: the one meant is gone. */
+function goneIfConflict(error: unknown, name: string): unknown {
+  if (!KubeError.is(error, "Conflict")) return error;
+  const { status, reason, request } = error;
+  return new KubeError(`"${name}" is gone: ${error.message}`, { kind: "NotFound", status, reason, request });
+}
+
 /** Items of a list lack what the list itself says: their kind. */
 function typed<T extends KubeObject>(kind: Resource<T>, object: Stored<T>): Stored<T> {
   object.apiVersion ??= apiVersionOf(kind);
@@ -292,17 +310,11 @@ function sendable<T extends KubeObject>(kind: Resource<T>, object: T): T {
   return { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
 }
 
-/** A patch that only fits the object with this UID. */
+/** A patch that only fits the object with this UID: a UID can't be changed, and the refusal names the field (status.ts). */
 function withUid(patch: unknown, type: PatchType, uid: string): unknown {
-  if (type === "json") return [{ op: "test", path: "/metadata/uid", value: uid }, ...patch as unknown[]];
+  if (type === "json") return [{ op: "add", path: "/metadata/uid", value: uid }, ...patch as unknown[]];
   const body = patch as KubeObject;
   return { ...body, metadata: { ...body.metadata, uid } };
-}
-
-/** Whether the object that a delete has returned is still there: it waits for finalizers or for its grace period. */
-function remains(answer: KubeObject): boolean {
-  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = answer.metadata ?? {};
-  return deletionTimestamp !== undefined && (deletionGracePeriodSeconds > 0 || finalizers.length > 0);
 }
 
 function selectors(selection: Selection): Record<string, string | undefined> {

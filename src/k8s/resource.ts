@@ -155,6 +155,15 @@ export function isDeleting(object: KubeObject): boolean {
 }
 
 /**
+ * Whether an object that a delete, or the removal of its last finalizer, has returned is still there afterwards. The
+ * API server also returns objects that are gone: for most kinds a Status, for pods and service accounts their last state.
+ */
+export function isThereAfterDelete(answer: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = answer.metadata ?? {};
+  return deletionTimestamp !== undefined && (deletionGracePeriodSeconds > 0 || finalizers.length > 0);
+}
+
+/**
  * Whether resource version `a` is newer than `b`. API servers since Kubernetes 1.35 promise that versions of one
  * kind can be compared as numbers, and older ones on etcd behave so.
  */

@@ -66,6 +66,8 @@ function kindOf(code: number, status: Status): KubeErrorKind {
   if (code === 403) return forbiddenKind(status);
   if (code === 409) return reason === "AlreadyExists" ? "AlreadyExists" : "Conflict";
   if (code === 410 || reason === "Expired" || reason === "Gone") return "Gone";
+  // Our patches carry the UID of the object that they mean; another one of that name refuses it.
+  if (code === 422 && status.details?.causes?.some((cause) => cause.field === "metadata.uid")) return "NotFound";
   if (code >= 500) return "Unavailable";
   return KIND_OF_CODE[code] ?? "Other";
 }
