@@ -1,0 +1,49 @@
+/** Every wait of the runner controllers, in one table: an option of the composition root with this default. */
+
+const TABLE = {
+  lateCreation: [10_000, "a need for runners that the count alone does not show must last this long to be served"],
+  surplus: [10_000, "runners beyond the wanted number must be so for this long before idle ones are removed"],
+  stillRunning: [30_000, "a runner that the service would not let go is not asked for again within this time"],
+  endedLately: [2_000, "where runningJobs is pruned: a runner that ended with a job still counts for this long"],
+  gone: [60_000, "a runner that ended with a job is remembered for this long by the late creation"],
+  setPass: [100, "passes over one runner set are at least this far apart"],
+  setStatus: [1_000, "a difference in a runner set's status is written when it is this old"],
+  failedHistory: [3_600_000, "a failed runner is kept for people to look at for this long"],
+  failingFirst: [5_000, "the first wait of a set whose runners fail; each further one is twice as long"],
+  failingMost: [300_000, "the longest wait of a set whose runners fail"],
+  outdatedTrial: [1_800_000, "one runner is tried this often while GitHub refuses the runner's version"],
+  timeBox: [300_000, "clean-up at GitHub is tried for this long before the cluster's side goes on without it"],
+  deniedFirst: [5_000, "the first wait after GitHub would not let a runner go, or did not answer"],
+  deniedMost: [30_000, "the longest wait after GitHub would not let a runner go, or did not answer"],
+  registerFirst: [2_000, "the first wait after a registration failed"],
+  registerMost: [120_000, "the longest wait after a registration failed"],
+  shortLife: [60_000, "a runner that ended well before this age and had no job may have failed"],
+  lateFacts: [10_000, "the facts of a job may be this late after its runner has ended"],
+  imageStuck: [300_000, "an image or a container's configuration may be missing for this long"],
+  unschedulable: [30_000, "a pod that fits nowhere is reported when it has been so for this long"],
+  completed: [60_000, "a container may go on for this long after its job has completed"],
+  idleCheck: [600_000, "the registration of an idle runner is checked this often"],
+  checkPace: [500, "checks of registrations are at least this far apart, all runners together"],
+  quotaFirst: [1_000, "the first wait after a quota refused a pod"],
+  quotaMost: [30_000, "the longest wait after a quota refused a pod"],
+  quotaGivesUp: [600_000, "a runner whose pod a quota refuses for this long is replaced"],
+  hookPods: [2_000, "pods and secrets of container hooks are looked for again after this time"],
+  rollout: [600_000, "a replacement of an idle runner must be ready within this time"],
+} as const satisfies Record<string, readonly [ms: number, doc: string]>;
+
+/** Milliseconds, by name. */
+export type Waits = Readonly<Record<keyof typeof TABLE, number>>;
+
+/** What each wait is for, in words. */
+export const WAIT_DOCS = Object.fromEntries(Object.entries(TABLE).map(([name, [, doc]]) => [name, doc])) as Readonly<
+  Record<keyof Waits, string>
+>;
+
+/** The defaults, with some of them changed. */
+export function waitsOf(changed: Partial<Waits> = {}): Waits {
+  const defaults = Object.fromEntries(Object.entries(TABLE).map(([name, [ms]]) => [name, ms])) as Record<
+    keyof Waits,
+    number
+  >;
+  return { ...defaults, ...changed };
+}
