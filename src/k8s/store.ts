@@ -267,7 +267,7 @@ interface Own {
 }
 
 /** What every kind can do without: who owns which field is the server's business, and often half of an object. */
-function withoutManagedFields<T extends KubeObject>(object: Stored<T>): Stored<T> {
+export function withoutManagedFields<T extends KubeObject>(object: Stored<T>): Stored<T> {
   const metadata = object.metadata as Stored<T>["metadata"] & { managedFields?: unknown };
   if (metadata.managedFields === undefined) return object;
   const { managedFields: _, ...rest } = metadata;

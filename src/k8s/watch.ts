@@ -12,6 +12,7 @@ export type WatchCause =
   | "quick-end"
   | "silence"
   | "throttled"
+  | "unauthorized"
   | "forbidden"
   | "not-found"
   | "unavailable"
@@ -238,7 +239,7 @@ function causeOf(error: unknown): WatchCause {
 const CAUSE_OF_KIND: Readonly<Partial<Record<KubeErrorKind, WatchCause>>> = {
   Gone: "expired",
   TooManyRequests: "throttled",
-  Unauthorized: "forbidden",
+  Unauthorized: "unauthorized",
   Forbidden: "forbidden",
   NotFound: "not-found",
   Unavailable: "unavailable",
