@@ -79,7 +79,7 @@ function nameOf(part: string, href: string): string {
     return refuse(href, "has a broken percent escape");
   }
   if (name === "") refuse(href, "has two slashes in a row");
-  if (!/^[\p{L}\p{N}._-]+$/u.test(name) || name === "." || name === "..") {
+  if (!/^[\p{L}\p{N}._-]+$/u.test(name)) {
     refuse(href, `has ${JSON.stringify(name)} for a name`);
   }
   return name;
