@@ -1,4 +1,5 @@
 /** Connections: one keep-alive agent per target, straight or through a proxy. */
+import { X509Certificate } from "node:crypto";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { Duplex } from "node:stream";
@@ -23,6 +24,8 @@ const TUNNEL_TIMEOUT_MS = 30_000;
 /** The TLS settings of a transport, made once: parsing the authorities is the dear part of it. */
 export function tlsSettings(options: TransportOptions): tls.ConnectionOptions {
   const { ca, caOnly, cert, key, insecure, serverName } = options;
+  if (ca !== undefined) checkCertificates(ca, "the CA");
+  if (cert !== undefined) checkCertificates(cert, "the client certificate");
   const authorities = ca === undefined ? undefined : caOnly ? ca : [...tls.getCACertificates("default"), ca];
   return {
     ...(authorities || cert || key ? { secureContext: contextOf(authorities, cert, key) } : {}),
@@ -35,8 +38,29 @@ function contextOf(ca: string | string[] | undefined, cert: string | undefined, 
   try {
     return tls.createSecureContext({ ca, cert, key });
   } catch (error) {
-    throw new TransportError("tls", "the CA or the client certificate and key can't be read: they must be PEM", error);
+    throw new TransportError("tls", "the client certificate or its key can't be read: both must be PEM", error);
   }
+}
+
+/** OpenSSL passes over what it can't read: then every connection would fail with a riddle instead of this message. */
+function checkCertificates(pem: string, what: string): void {
+  const blocks = pem.match(/-----BEGIN [A-Z ]*CERTIFICATE-----[^-]*-----END [A-Z ]*CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new TransportError("tls", `${what} holds no certificate: it must be PEM`);
+  try {
+    for (const block of blocks) new X509Certificate(block);
+  } catch (error) {
+    throw new TransportError("tls", `${what} can't be read: it must be PEM`, error);
+  }
+}
+
+/**
+ * The TLS settings of a connection to the proxy itself. It is another server: our client certificate and the target's
+ * name are not for it, and its own name must be said, or Node takes the one of the Host header.
+ */
+export function proxyTlsSettings(options: TransportOptions, proxy: URL): tls.ConnectionOptions {
+  const host = unbracketed(proxy.hostname);
+  const { ca, caOnly, insecure } = options;
+  return { ...tlsSettings({ ca, caOnly, insecure }), servername: isIP(host) ? "" : host };
 }
 
 /** An agent for http:// targets, and for http:// proxies of such. */

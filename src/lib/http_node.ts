@@ -15,6 +15,7 @@ import {
 import {
   addressOf,
   plainAgent,
+  proxyTlsSettings,
   refusedByProxy,
   requestOf,
   secureAgent,
@@ -42,12 +43,11 @@ interface Route {
 
 function routesOf(options: TransportOptions): (url: URL) => Route {
   const settings = tlsSettings(options);
-  // A proxy is another server: our client certificate and the target's name are not for it.
-  const proxySettings = options.proxy ? tlsSettings({ ca: options.ca, insecure: options.insecure }) : {};
   const routes = new Map<string, Route>();
   const routeOf = (url: URL): Route => {
     const proxy = proxyOf(url, options);
     if (!proxy) return { agent: agentOf(url, settings), server: url, headers: {}, forward: false };
+    const proxySettings = proxy.protocol === "https:" ? proxyTlsSettings(options, proxy) : {};
     if (url.protocol === "https:") {
       const agent = new TunnelAgent(proxy, url, settings, proxySettings);
       return { agent, server: url, headers: {}, forward: false };
