@@ -19,11 +19,11 @@ export interface OpenApiDocument {
   components: { schemas: Record<string, OpenApiSchema> };
 }
 
-export const POD_TEMPLATE_SPEC = "io.k8s.api.core.v1.PodTemplateSpec";
+const POD_TEMPLATE_SPEC = "io.k8s.api.core.v1.PodTemplateSpec";
 const OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /** Of an object's metadata, what a template of one can say; the rest is the API server's. */
-export const TEMPLATE_METADATA = ["annotations", "finalizers", "labels", "name", "namespace"];
+const TEMPLATE_METADATA = ["annotations", "finalizers", "labels", "name", "namespace"];
 
 /** Types that are a number or a text. */
 const INT_OR_STRING = new Set([
@@ -63,7 +63,7 @@ export function podTemplateSchema(document: OpenApiDocument): JsonSchema {
 }
 
 /** The schema that a reference means, and the name of its type. */
-export function resolve(schema: OpenApiSchema, document: OpenApiDocument): { name?: string; schema: OpenApiSchema } {
+function resolve(schema: OpenApiSchema, document: OpenApiDocument): { name?: string; schema: OpenApiSchema } {
   const ref = schema.$ref ?? (schema.allOf?.length === 1 ? schema.allOf[0]?.$ref : undefined);
   if (ref === undefined) return { schema };
   const name = ref.slice(ref.lastIndexOf("/") + 1);
@@ -73,7 +73,7 @@ export function resolve(schema: OpenApiSchema, document: OpenApiDocument): { nam
 }
 
 /** Whether a type is written as a number or as a text. */
-export function isIntOrString(name: string | undefined): boolean {
+function isIntOrString(name: string | undefined): boolean {
   return name !== undefined && INT_OR_STRING.has(name);
 }
 

@@ -42,6 +42,12 @@ test("every field of ours has a description; a pod template's have none", () => 
   assert.doesNotMatch(JSON.stringify(at(schemaOf(scaleSet!), "spec", "template", "spec")), /"description"/);
 });
 
+test("kinds.ts, which every controller loads, loads neither zod nor the schemas", () => {
+  const text = readFileSync(new URL("../../../src/api/kinds.ts", import.meta.url), "utf8");
+  const loaded = [...text.matchAll(/^import (?!type ).*from "(.*)"/gm)].map((match) => match[1]);
+  assert.deepEqual(loaded, ["../k8s/resource.ts"]);
+});
+
 test("definitions share nothing that a caller could change", () => {
   const [first] = customResourceDefinitions();
   at(schemaOf(first!), "spec", "template", "spec").type = "string";
