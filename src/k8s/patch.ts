@@ -45,7 +45,7 @@ export function matches(actual: unknown, desired: unknown): boolean {
       desired.every((item, at) => matches(items[at], item));
   }
   if (!isObject(desired)) return actual === desired;
-  if (!isThere(actual)) return Object.values(desired).every((value) => !isThere(value));
+  if (!isThere(actual)) return Object.values(desired).every((value) => matches(undefined, value));
   return isObject(actual) &&
     Object.entries(desired).every(([key, value]) =>
       value === undefined || matches(Object.hasOwn(actual, key) ? actual[key] : undefined, value)
