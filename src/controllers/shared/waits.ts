@@ -1,4 +1,4 @@
-/** Every wait of the runner controllers, in one table: an option of the composition root with this default. */
+/** Every wait of the controllers, in one table: an option of the composition root with this default. */
 
 const TABLE = {
   lateCreation: [10_000, "a need for runners that the count alone does not show must last this long to be served"],
@@ -29,6 +29,16 @@ const TABLE = {
   quotaGivesUp: [600_000, "a runner whose pod a quota refuses for this long is replaced"],
   hookPods: [2_000, "pods and secrets of container hooks are looked for again after this time"],
   rollout: [600_000, "a replacement of an idle runner must be ready within this time"],
+  secretRecheck: [30_000, "a secret that something is wrong with is read again this often"],
+  serviceFirst: [1_000, "the first wait after a call for a scale set failed"],
+  serviceMost: [300_000, "the longest wait after a call for a scale set failed"],
+  scaleSetRecheck: [30_000, "a report that a scale set is gone is looked into at most this often"],
+  statusGather: [500, "changes of a scale set's children are gathered for so long before its status is written"],
+  resync: [600_000, "what is not watched is looked at again this often"],
+  listenerFirst: [1_000, "the first wait before a listener pod that ended by itself is made again"],
+  listenerMost: [60_000, "the longest wait before a listener pod that ended by itself is made again"],
+  listenerHealthy: [600_000, "a listener that ran for so long before it ended has earned the first wait again"],
+  listenerForce: [300_000, "a listener pod that is still there so long after its grace period is removed by force"],
 } as const satisfies Record<string, readonly [ms: number, doc: string]>;
 
 /** Milliseconds, by name. */

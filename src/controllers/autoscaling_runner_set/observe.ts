@@ -1,0 +1,82 @@
+/** What a decision about a scale set needs to know. */
+import type { AutoscalingListener, AutoscalingRunnerSet, EphemeralRunnerSet } from "../../api/kinds.ts";
+import { ANNOTATIONS } from "../../api/names.ts";
+import { controllerOf, isDeleting, keyOf, type KubeObject, refOfKey, type Stored } from "../../k8s/resource.ts";
+import type { Instant } from "../../lib/clock.ts";
+import type { Performance } from "../../runtime/performer.ts";
+import type { Settings } from "../shared/settings.ts";
+import { BY_OWNER, BY_SCALE_SET, type SetStores, type Uncached } from "../shared/stores_set.ts";
+import type { Waits } from "../shared/waits.ts";
+import { type ProtectedObject, readProtected } from "./protected.ts";
+import type { ScaleSetCall, ScaleSetFacts } from "./scale_set_calls.ts";
+
+/** What this process remembers of a scale set. */
+export interface Memory {
+  /** Somebody said at this time that the service does not know the scale set any more. */
+  reportedGoneAt?: Instant;
+  /** Since when its deletion at the service has been tried. */
+  unregisteringSince?: Instant;
+  /** Since when the protected objects have been being released. */
+  releasingSince?: Instant;
+}
+
+export interface Observed {
+  readonly ars: Stored<AutoscalingRunnerSet>;
+  /** The runner set that bears the scale set's name, whoever owns it. */
+  readonly runnerSet: Stored<EphemeralRunnerSet> | undefined;
+  /** Runner sets of other names that the scale set owns: older releases made such. */
+  readonly formerSets: readonly Stored<EphemeralRunnerSet>[];
+  readonly listeners: readonly Stored<AutoscalingListener>[];
+  readonly github: Performance<ScaleSetCall, ScaleSetFacts | undefined>;
+  readonly memory: Readonly<Memory>;
+  /** Objects that still bear our protection; read only when everything else is gone, here and at the service. */
+  readonly protectedObjects: readonly ProtectedObject[];
+  readonly settings: Settings;
+  readonly waits: Waits;
+}
+
+export interface ObserveDeps {
+  readonly stores: SetStores;
+  readonly uncached: Uncached;
+  readonly settings: Settings;
+  readonly waits: Waits;
+  readonly listProtected: Parameters<typeof readProtected>[2];
+  github(key: string): Performance<ScaleSetCall, ScaleSetFacts | undefined>;
+  memory(key: string): Memory;
+  now(): Instant;
+}
+
+export async function observe(deps: ObserveDeps, key: string): Promise<Observed | undefined> {
+  const { stores, settings, waits } = deps;
+  const { namespace, name } = refOfKey(key);
+  const ars = stores.autoscalingRunnerSets.get(namespace, name);
+  if (!ars) return undefined;
+  const runnerSet = stores.ephemeralRunnerSets.get(namespace, name);
+  const formerSets = stores.ephemeralRunnerSets.by(BY_OWNER, ars.metadata.uid)
+    .filter(({ metadata }) => metadata.name !== name);
+  const listeners = stores.autoscalingListeners.by(BY_SCALE_SET, keyOf(ars));
+  const memory = deps.memory(key);
+  const childless = listeners.length === 0 && formerSets.length === 0 && !isOwn(ars, runnerSet);
+  const registered = ars.metadata.annotations?.[ANNOTATIONS.scaleSetId] !== undefined;
+  let protectedObjects: readonly ProtectedObject[] = [];
+  if (isDeleting(ars) && childless && !registered) {
+    memory.releasingSince ??= deps.now();
+    protectedObjects = await readProtected(ars, deps.uncached, deps.listProtected);
+  }
+  return {
+    ars,
+    runnerSet,
+    formerSets,
+    listeners,
+    github: deps.github(key),
+    memory: { ...memory },
+    protectedObjects,
+    settings,
+    waits,
+  };
+}
+
+/** Whether the scale set owns the object. */
+export function isOwn(ars: Stored<AutoscalingRunnerSet>, object: KubeObject | undefined): boolean {
+  return object !== undefined && controllerOf(object)?.uid === ars.metadata.uid;
+}

@@ -1,0 +1,147 @@
+/** Scale sets: what they are made of, put together. */
+import type { AutoscalingListener, AutoscalingRunnerSet, EphemeralRunnerSet } from "../../api/kinds.ts";
+import type { KubeClient } from "../../k8s/client.ts";
+import { controllerOf, isDeleting, keyOf, type KubeObject, refOfKey, type Resource } from "../../k8s/resource.ts";
+import type { Change } from "../../k8s/store.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Random } from "../../lib/random.ts";
+import type { Reconciler } from "../../runtime/controller.ts";
+import { Performer } from "../../runtime/performer.ts";
+import { same } from "../shared/drift.ts";
+import type { ScaleSetGone } from "../shared/scale_set_gone.ts";
+import type { Services } from "../shared/services.ts";
+import type { Settings } from "../shared/settings.ts";
+import { forgetAfterFailure, scaleSetKeyOf, type SetStores, type Uncached } from "../shared/stores_set.ts";
+import type { Waits } from "../shared/waits.ts";
+import { ANNOTATIONS } from "../../api/names.ts";
+import { decide } from "./decide.ts";
+import { type Memory, observe, type Observed } from "./observe.ts";
+import { makeCall, type ScaleSetCall, type ScaleSetFacts } from "./scale_set_calls.ts";
+
+export interface RunnerSetControllerDeps {
+  readonly kube: KubeClient;
+  readonly stores: SetStores;
+  readonly uncached: Uncached;
+  readonly services: Services;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: Settings;
+  readonly waits: Waits;
+  /** Has a key looked at, now or after `ms` milliseconds: the controller's own queue. */
+  readonly wake: (key: string, ms?: number) => void;
+}
+
+export interface AutoscalingRunnerSetParts {
+  readonly reconciler: Reconciler<Observed, ScaleSetCall>;
+  /** Where those who are told that a scale set is gone report it. */
+  readonly gone: ScaleSetGone;
+}
+
+/** The reconciler of AutoscalingRunnerSets. A key is `namespace/name`. */
+export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): AutoscalingRunnerSetParts {
+  const { kube, stores, uncached, services, clock, random, settings, waits } = deps;
+  const memories = new Map<string, Memory>();
+  const memory = (key: string): Memory => {
+    const known = memories.get(key) ?? {};
+    memories.set(key, known);
+    return known;
+  };
+  const performer = new Performer<ScaleSetCall, ScaleSetFacts | undefined>({
+    clock,
+    random,
+    wake: deps.wake,
+    backoff: { firstMs: waits.serviceFirst, maxMs: waits.serviceMost, jitter: 0.2 },
+    run(key, call) {
+      if (call.do === "unregister") memory(key).unregisteringSince ??= clock.now();
+      return makeCall(services, call);
+    },
+  });
+  const listProtected = async (kind: Resource, namespace: string, name: string) =>
+    (await kube.list(kind as Resource<KubeObject>, { namespace, fieldSelector: `metadata.name=${name}` })).items[0];
+  const observeDeps = {
+    stores,
+    uncached,
+    settings,
+    waits,
+    listProtected,
+    memory,
+    github: (key: string) => performer.of(key),
+    now: () => clock.now(),
+  };
+  return {
+    reconciler: {
+      name: "autoscalingrunnerset",
+      observe: (key) => observe(observeDeps, key),
+      decide,
+      performer,
+      told: (_key, result) => forgetAfterFailure(uncached, result),
+      gone(key) {
+        memories.delete(key);
+        performer.forget(key);
+      },
+    },
+    gone: {
+      report(runnerSetKey, scaleSetId) {
+        const key = scaleSetKeyOfRunnerSet(stores, runnerSetKey);
+        const { namespace, name } = refOfKey(key);
+        const ars = stores.autoscalingRunnerSets.get(namespace, name);
+        if (ars?.metadata.annotations?.[ANNOTATIONS.scaleSetId] !== String(scaleSetId)) return;
+        memory(key).reportedGoneAt = clock.now();
+        deps.wake(key);
+      },
+    },
+  };
+}
+
+/** Key of the scale set that owns a runner set. */
+function scaleSetKeyOfRunnerSet(stores: SetStores, runnerSetKey: string): string {
+  const { namespace, name } = refOfKey(runnerSetKey);
+  const runnerSet = stores.ephemeralRunnerSets.get(namespace, name);
+  return `${namespace}/${(runnerSet && controllerOf(runnerSet)?.name) ?? name}`;
+}
+
+/**
+ * Has the keys of scale sets looked at whose state may have changed, each after as many milliseconds as it may wait:
+ * the statuses of children come in crowds and are gathered. @returns what ends it
+ */
+export function wakeScaleSets(stores: SetStores, waits: Waits, wake: (key: string, ms: number) => void): () => void {
+  const ofRunnerSet = (runnerSet: EphemeralRunnerSet): string | undefined => {
+    const owner = controllerOf(runnerSet);
+    if (owner?.kind !== "AutoscalingRunnerSet") return undefined;
+    return `${runnerSet.metadata?.namespace ?? ""}/${owner.name}`;
+  };
+  const delay = <T extends KubeObject & { spec?: unknown }>({ before, after }: Change<T>): number =>
+    before && after && isDeleting(before) === isDeleting(after) && isAsSpecified(before, after)
+      ? waits.statusGather
+      : 0;
+  const ends = [
+    stores.autoscalingRunnerSets.subscribe((change: Change<AutoscalingRunnerSet>) => {
+      const object = change.after ?? change.before;
+      if (object) wake(keyOf(object), 0);
+    }),
+    stores.ephemeralRunnerSets.subscribe((change: Change<EphemeralRunnerSet>) => {
+      const object = change.after ?? change.before;
+      const key = object && ofRunnerSet(object);
+      if (key !== undefined) wake(key, delay(change));
+    }),
+    stores.autoscalingListeners.subscribe((change: Change<AutoscalingListener>) => {
+      const object = change.after ?? change.before;
+      if (object) wake(scaleSetKeyOf(object), delay(change));
+    }),
+  ];
+  return () => ends.forEach((end) => end());
+}
+
+/** Whether nothing has changed that we would put right: only the status, or what the listener writes. */
+function isAsSpecified<T extends KubeObject & { spec?: unknown }>(before: T, after: T): boolean {
+  const { labels, annotations } = before.metadata ?? {};
+  return same([labels, annotations], [after.metadata?.labels, after.metadata?.annotations]) &&
+    same(settled(before.spec), settled(after.spec));
+}
+
+/** The spec without what the listener writes many times a minute. */
+function settled(spec: unknown): unknown {
+  if (typeof spec !== "object" || spec === null) return spec;
+  const { replicas: _replicas, patchID: _patchID, runningJobs: _jobs, ...rest } = spec as Record<string, unknown>;
+  return rest;
+}

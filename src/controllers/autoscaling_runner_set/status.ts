@@ -1,0 +1,123 @@
+/** What a scale set's status says, computed from its children each time. Pure. */
+import {
+  AUTOSCALING_RUNNER_SETS,
+  type AutoscalingRunnerSetStatus,
+  type EphemeralRunnerSetStatus,
+} from "../../api/kinds.ts";
+import { LABELS } from "../../api/names.ts";
+import { refOf } from "../../k8s/resource.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { patch, type Step } from "../../runtime/plan.ts";
+import { conditionNamed, conditionsOf, type Saying } from "../shared/conditions.ts";
+import { mergePatch } from "../shared/drift.ts";
+import type { Problem } from "../shared/problems.ts";
+import type { Observed } from "./observe.ts";
+
+/** How far a scale set is. */
+export interface Standing {
+  /** What is waited for, when it is not yet as it is wanted. */
+  readonly pending?: Problem;
+  /** What stands in the way. */
+  readonly problem?: Problem;
+}
+
+/** Steps that make the status say how things are: none when it does already. */
+export function statusSteps(seen: Observed, standing: Standing, now: Instant): Step[] {
+  const { ars } = seen;
+  const wanted = { ...ars.status, ...statusOf(seen, standing, now) };
+  const body = mergePatch(ars.status ?? {}, wanted);
+  const steps: Step[] = [];
+  const event = problemEvent(seen, standing.problem);
+  if (event) steps.push(event);
+  if (body !== undefined) {
+    steps.push(
+      patch(AUTOSCALING_RUNNER_SETS, refOf(ars), { status: body }, { subresource: "status", goneIsDone: true }),
+    );
+  }
+  return steps;
+}
+
+function statusOf(seen: Observed, standing: Standing, now: Instant): AutoscalingRunnerSetStatus {
+  const { ars } = seen;
+  const generation = ars.metadata.generation;
+  return {
+    ...countsOf(seen),
+    phase: phaseOf(seen, standing),
+    observedGeneration: generation,
+    conditions: conditionsOf(ars.status?.conditions, sayingsOf(seen, standing), {
+      now,
+      generation,
+      over: ["VersionSkew", "RunnersFailing", "RunnerVersionDeprecated"],
+    }),
+  };
+}
+
+function countsOf({ runnerSet, formerSets }: Observed): AutoscalingRunnerSetStatus {
+  const sets = [...runnerSet ? [runnerSet] : [], ...formerSets];
+  const sum = (field: keyof EphemeralRunnerSetStatus) =>
+    sets.reduce((total, { status }) => total + Number(status?.[field] ?? 0), 0);
+  return {
+    currentRunners: sum("currentReplicas"),
+    pendingEphemeralRunners: sum("pendingEphemeralRunners"),
+    runningEphemeralRunners: sum("runningEphemeralRunners"),
+    failedEphemeralRunners: sum("failedEphemeralRunners"),
+    finishedEphemeralRunners: sum("finishedEphemeralRunners"),
+    deletingEphemeralRunners: sum("deletingEphemeralRunners"),
+  };
+}
+
+function phaseOf(seen: Observed, { pending, problem }: Standing): AutoscalingRunnerSetStatus["phase"] {
+  if (conditionNamed(seen.runnerSet?.status?.conditions, "RunnerVersionDeprecated")?.status === "True") {
+    return "Outdated";
+  }
+  // A problem with GitHub does not undo what runs already.
+  if (pending || (problem && !seen.runnerSet)) return "Pending";
+  return "Running";
+}
+
+function sayingsOf(seen: Observed, standing: Standing): Saying[] {
+  const { pending, problem } = standing;
+  const listener = conditionNamed(seen.listeners[0]?.status?.conditions, "Ready");
+  const unready = problem ?? pending ?? (listener?.status === "False" ? listener : undefined);
+  const ready: Saying = unready
+    ? { type: "Ready", status: "False", reason: unready.reason, message: unready.message }
+    : { type: "Ready", status: "True", reason: "Ready", message: "listener and runner set are as they are wanted" };
+  const halted = conditionNamed(seen.runnerSet?.status?.conditions, "Progressing");
+  return [ready, progressOf(pending, problem, halted), ...passedOn(seen), ...skewOf(seen)];
+}
+
+function progressOf(pending: Problem | undefined, problem: Problem | undefined, ofRunners: Saying | undefined): Saying {
+  const of = (status: Saying["status"], { reason, message }: Problem): Saying => ({
+    type: "Progressing",
+    status,
+    reason,
+    message,
+  });
+  if (problem) return of("False", problem);
+  if (pending) return of("True", pending);
+  if (ofRunners) return of(ofRunners.status, ofRunners);
+  return of("False", { reason: "Done", message: "nothing is left to do" });
+}
+
+/** What the runner set says of its runners is true of the scale set. */
+function passedOn({ runnerSet }: Observed): Saying[] {
+  return ["RunnersFailing", "RunnerVersionDeprecated"].flatMap((type) => {
+    const said = conditionNamed(runnerSet?.status?.conditions, type);
+    return said ? [{ type, status: said.status, reason: said.reason, message: said.message }] : [];
+  });
+}
+
+/** Another version than ours made the object: we go on all the same, and say so. */
+function skewOf({ ars, settings }: Observed): Saying[] {
+  const version = ars.metadata.labels?.[LABELS.version];
+  if (version === undefined || version === settings.version) return [];
+  const message = `the object is of version ${version}, the controller of version ${settings.version}: it is served ` +
+    "all the same; upgrade the older of the two charts";
+  return [{ type: "VersionSkew", status: "True", reason: "OtherVersion", message }];
+}
+
+function problemEvent({ ars }: Observed, problem: Problem | undefined): Step | undefined {
+  const said = conditionNamed(ars.status?.conditions, "Ready");
+  if (!problem || (said?.reason === problem.reason && said.message === problem.message)) return undefined;
+  return { do: "event", kind: AUTOSCALING_RUNNER_SETS, about: ars, type: "Warning", ...problem };
+}

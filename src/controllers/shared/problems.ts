@@ -1,0 +1,62 @@
+/** Errors, told as conditions: a reason for programs and a message for people. Decided on kinds, never on texts. */
+import { KubeError } from "../../k8s/errors.ts";
+import { ServiceError } from "../../github/errors.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { TransportError } from "../../lib/http.ts";
+import { SourceError } from "./services.ts";
+
+/** What stands in the way. */
+export interface Problem {
+  /** One word. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The runner group that a scale set names is not there. */
+export class RunnerGroupNotFound extends Error {
+  override readonly name = "RunnerGroupNotFound";
+}
+
+/** What an error of a call to the service, or of what comes before it, means to the user of a scale set. */
+export function problemOf(error: unknown): Problem {
+  const message = messageOf(error);
+  if (error instanceof SourceError) return { reason: error.reason, message };
+  if (error instanceof RunnerGroupNotFound) return { reason: "RunnerGroupNotFound", message };
+  if (ServiceError.is(error)) return { reason: reasonOfService(error), message };
+  if (KubeError.is(error)) return { reason: "KubernetesUnavailable", message };
+  return { reason: "ServiceUnavailable", message };
+}
+
+function reasonOfService(error: ServiceError): string {
+  switch (error.kind) {
+    case "Unauthorized":
+    case "Forbidden":
+      return "Unauthorized";
+    case "NotFound":
+      // GitHub answers so for what is not there and for what the credentials may not see.
+      return "InvalidConfigURL";
+    case "ScaleSetExists":
+      return "ScaleSetExists";
+    default:
+      return reasonOfTransport(error.cause);
+  }
+}
+
+function reasonOfTransport(cause: unknown): string {
+  if (!(cause instanceof TransportError)) return "ServiceUnavailable";
+  if (cause.kind === "tls") return "CertificateInvalid";
+  return cause.kind === "proxy" ? "ProxyInvalid" : "ServiceUnavailable";
+}
+
+/** Reasons that a change of a secret or config map can heal, which nobody tells us of: they are read again regularly. */
+const SECRET_RELATED = new Set(["SecretNotFound", "SecretInvalid", "CertificateInvalid", "ProxyInvalid"]);
+
+/** Whether the sources are worth reading again soon. */
+export function isSecretRelated(reason: string): boolean {
+  return SECRET_RELATED.has(reason);
+}
+
+/** Whether the sources are to be read again before the next try. */
+export function wantsFreshSecrets(reason: string): boolean {
+  return isSecretRelated(reason) || reason === "Unauthorized";
+}

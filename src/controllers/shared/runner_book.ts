@@ -1,0 +1,89 @@
+/** What this process knows of runners and their objects do not say: shared by the two controllers that look after them. */
+
+/** Names kept of runners that this process made: more than a process has alive. The oldest go first. */
+const MOST_BIRTHS = 20_000;
+
+/**
+ * Facts that live as long as the process. After a restart it is empty, and what matters is found out again: by a GET of
+ * the runner's secret, a look-up by name at the service, the state of the pod.
+ */
+export class RunnerBook {
+  readonly #births = new Set<string>();
+  /** Runner UID -> id of its registration at the service; undefined: asked for, the id is not known. */
+  readonly #registrations = new Map<string, number | undefined>();
+  readonly #released = new Set<string>();
+  /** Set UID -> UIDs of its runners whose container has ended. */
+  readonly #ended = new Map<string, Set<string>>();
+  readonly #listeners = new Set<(setKey: string) => void>();
+
+  /** A runner of this key is about to be made, under a name that nobody had before. */
+  expectBirth(key: string): void {
+    this.#births.add(key);
+    if (this.#births.size <= MOST_BIRTHS) return;
+    for (const oldest of this.#births) {
+      this.#births.delete(oldest);
+      return;
+    }
+  }
+
+  /** Whether this process made the runner: whatever has been done for it, this process has done. */
+  wasBornHere(key: string): boolean {
+    return this.#births.has(key);
+  }
+
+  /** The service was asked to register the runner, and said this id if it has answered. */
+  registered(uid: string, id?: number): void {
+    this.#registrations.set(uid, id ?? this.#registrations.get(uid));
+  }
+
+  /** Whether this process has asked the service to register the runner. */
+  wasRegistered(uid: string): boolean {
+    return this.#registrations.has(uid);
+  }
+
+  registrationOf(uid: string): number | undefined {
+    return this.#registrations.get(uid);
+  }
+
+  /** The service does not know the runner any more. */
+  released(uid: string): void {
+    this.#released.add(uid);
+  }
+
+  isReleased(uid: string): boolean {
+    return this.#released.has(uid);
+  }
+
+  /** The container of a runner has ended: it takes no job, whatever its object still says. */
+  ended(set: { readonly uid: string; readonly key: string }, uid: string): void {
+    const known = this.#ended.get(set.uid);
+    if (known?.has(uid)) return;
+    if (known) known.add(uid);
+    else this.#ended.set(set.uid, new Set([uid]));
+    for (const listener of this.#listeners) listener(set.key);
+  }
+
+  /** UIDs of a set's runners whose container has ended and whose object may still be there. */
+  endedOf(setUid: string): ReadonlySet<string> {
+    return this.#ended.get(setUid) ?? NONE;
+  }
+
+  /** The runner's object has gone. */
+  forget(runner: { readonly key: string; readonly uid: string; readonly setUid?: string }): void {
+    const { key, uid, setUid } = runner;
+    this.#births.delete(key);
+    this.#registrations.delete(uid);
+    this.#released.delete(uid);
+    const ended = setUid === undefined ? undefined : this.#ended.get(setUid);
+    ended?.delete(uid);
+    if (setUid !== undefined && ended?.size === 0) this.#ended.delete(setUid);
+  }
+
+  /** Calls `listener` with the key of a set about whose runners something new is known. */
+  subscribe(listener: (setKey: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
