@@ -34,7 +34,7 @@ const cluster = optionTable({
     unit: "PATH",
     group: "Cluster",
     help:
-      "Reach the cluster by this kubeconfig. Without it: the pod's service account in a cluster, else KUBECONFIG, " +
+      "Reach the cluster by this kubeconfig. Without it: KUBECONFIG, else the pod's service account, " +
       "else ~/.kube/config.",
   },
   context: {

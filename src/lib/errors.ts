@@ -13,3 +13,10 @@ export function messageOf(error: unknown): string {
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
+
+/** The first line of what an error or a text says, at most 200 characters: for words of others in a message of ours. */
+export function readableLine(said: unknown): string {
+  const text = said instanceof Error ? said.message : String(said);
+  const line = text.split("\n").map((part) => part.trim()).find((part) => part !== "") ?? "";
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+}
