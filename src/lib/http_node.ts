@@ -2,6 +2,7 @@
  * The real transport: node:https and node:http, the one path that is alike on Node, on Deno and in the single
  * executable. Connections are kept alive per target; a call never waits behind another one.
  */
+import { Buffer } from "node:buffer";
 import type * as http from "node:http";
 import type * as https from "node:https";
 import {
@@ -88,7 +89,7 @@ function send(request: HttpRequest, routes: (url: URL) => Route): Promise<HttpRe
       ...addressOf(server),
       method: request.method,
       path: forward ? `${url.origin}${url.pathname}${url.search}` : `${url.pathname}${url.search}`,
-      headers: { ...request.headers, ...headers },
+      headers: { ...request.headers, ...lengthOf(request.body), ...headers },
       agent,
     });
     // A request that waits for its tunnel has no socket to destroy yet: the promise must not wait for one.
@@ -119,6 +120,11 @@ function send(request: HttpRequest, routes: (url: URL) => Route): Promise<HttpRe
     });
     outgoing.end(request.body);
   });
+}
+
+/** node:http frames the body of a DELETE by nothing unless it is told its length. */
+function lengthOf(body: string | undefined): Record<string, string> {
+  return body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
 }
 
 async function* bodyOf(

@@ -44,6 +44,16 @@ function serving(name: string, body: (servers: Servers) => Promise<void>): void 
   test(name, () => withServers(body));
 }
 
+serving("the body of a DELETE is framed: it is not read as the connection's next request", async (servers) => {
+  const origin = await servers.http(async (incoming, answer) => {
+    answer.end(`${incoming.method} ${await bodyOf(incoming)}`);
+  });
+  const transport = nodeTransports({});
+  for (let turn = 0; turn < 2; turn++) {
+    assert.equal(await get(transport, origin, { method: "DELETE", body: "{}" }), "200 DELETE {}");
+  }
+});
+
 serving("method, path, query, headers and body arrive; status, headers and body come back", async (servers) => {
   const origin = await servers.http(async (incoming, answer) => {
     const { method, url, headers } = incoming;
