@@ -1,0 +1,109 @@
+/** How a runner goes: what is removed, in which order, and how long GitHub is waited for. Pure. */
+import { EPHEMERAL_RUNNERS } from "../../api/kinds.ts";
+import { FINALIZERS } from "../../api/names.ts";
+import { PODS, refOf } from "../../k8s/resource.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { act, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
+import { hasJob, isMarked } from "../shared/runner_state.ts";
+import { hasContainerHooks } from "./build.ts";
+import { told } from "./ended.ts";
+import type { Call } from "./memory.ts";
+import type { Seen } from "./observe.ts";
+import { soon } from "./pace.ts";
+
+const OURS: readonly string[] = [FINALIZERS.ephemeralRunner, FINALIZERS.runnerRegistration];
+
+/** The runner is being deleted. */
+export function dismiss(seen: Seen, now: Instant): Plan<Call> {
+  const { runner, pod } = seen;
+  if (!runner.metadata.finalizers?.some((finalizer) => OURS.includes(finalizer))) return rest("leaving");
+  if (isAtWork(seen)) return waitForJob(seen, now);
+
+  const steps: Step<Call>[] = [];
+  if (pod && !pod.isDeleting) steps.push(removePod(seen));
+  const outside = outsideOf(seen);
+  const expired = now - (seen.deletingSince ?? now) >= seen.settings.waits.timeBox;
+  const wait = soon(seen, "release", now);
+  const isOpen = (outside.registration || outside.hooks) && !expired;
+  if (isOpen && seen.calling === undefined && wait === 0) steps.push(perform(release(seen, outside)));
+  if (steps.length > 0) return act("dismiss", steps, wait > 0 ? wait : undefined);
+  if (pod || seen.calling !== undefined || isOpen) {
+    return rest(pod ? "pod-leaving" : "github-leaving", isOpen && wait > 0 ? wait : undefined);
+  }
+  const finalizers = withoutFinalizers(seen, OURS);
+  return act("dismissed", outside.registration || outside.hooks ? [gaveUp(seen), finalizers] : finalizers);
+}
+
+/** A failed or outdated runner: it stays, but nothing of it runs and GitHub does not know it. */
+export function history(seen: Seen, now: Instant): Plan<Call> {
+  const { runner, pod } = seen;
+  const steps: Step<Call>[] = [];
+  if (pod && !pod.isDeleting) steps.push(removePod(seen));
+  const isRegistered = runner.metadata.finalizers?.includes(FINALIZERS.runnerRegistration) === true;
+  if (!isRegistered) return steps.length > 0 ? act("clear", steps) : rest("history");
+
+  const outside = outsideOf(seen);
+  if (!outside.registration) {
+    return act("clear", [...steps, withoutFinalizers(seen, [FINALIZERS.runnerRegistration])]);
+  }
+  if (now - (seen.failedAt ?? now) >= seen.settings.waits.timeBox && seen.calling === undefined) {
+    return act("clear", [...steps, gaveUp(seen), withoutFinalizers(seen, [FINALIZERS.runnerRegistration])]);
+  }
+  const wait = soon(seen, "release", now);
+  if (seen.calling === undefined && wait === 0) {
+    steps.push(perform(release(seen, { registration: true, hooks: false })));
+  }
+  return steps.length > 0 ? act("clear", steps) : rest("history", wait > 0 ? wait : undefined);
+}
+
+/** Whether the runner has a job and may still be at it: then only the service or its container's end lets it go. */
+function isAtWork({ runner, pod, memory, released }: Seen): boolean {
+  if (!hasJob(runner) || isMarked(runner) || released || memory.registrationGone) return false;
+  return pod?.state.is === "running" || pod?.state.is === "starting";
+}
+
+function waitForJob(seen: Seen, now: Instant): Plan<Call> {
+  if (seen.calling !== undefined) return rest("job-running");
+  const wait = soon(seen, "release", now);
+  if (wait > 0) return rest("job-running", wait);
+  return act("ask-service", perform(release(seen, { registration: true, hooks: false })));
+}
+
+/** What may be left of the runner outside its own objects. */
+function outsideOf(seen: Seen): { readonly registration: boolean; readonly hooks: boolean } {
+  const { runner, memory } = seen;
+  const isGone = memory.registrationGone === true || memory.endedWell === true || seen.released ||
+    !seen.mayBeRegistered || !runner.metadata.finalizers?.includes(FINALIZERS.runnerRegistration);
+  return { registration: !isGone, hooks: hasContainerHooks(runner) && memory.hooksGone !== true };
+}
+
+function release(seen: Seen, parts: { readonly registration: boolean; readonly hooks: boolean }): Call {
+  const runnerId = seen.runner.status?.runnerId ?? seen.memory.runnerId;
+  return { do: "release", ...parts, ...(runnerId === undefined ? {} : { runnerId }) };
+}
+
+/** A pod in which nothing runs any more needs no grace; another has its own. */
+function removePod({ runner, pod }: Seen) {
+  const { namespace, name } = runner.metadata;
+  const isOver = pod?.state.is === "ended" && !pod.state.end.init || pod?.state.is === "rejected";
+  return remove(PODS, { namespace, name, uid: pod?.uid ?? "" }, isOver ? 0 : undefined);
+}
+
+/** One patch, which holds only while nobody else has changed the runner: finalizers of others stay. */
+function withoutFinalizers({ runner }: Seen, which: readonly string[]) {
+  const { finalizers = [], resourceVersion } = runner.metadata;
+  const left = finalizers.filter((finalizer) => !which.includes(finalizer));
+  const body = { metadata: { finalizers: left.length > 0 ? left : null, resourceVersion } };
+  return patch(EPHEMERAL_RUNNERS, refOf(runner), body, { goneIsDone: true });
+}
+
+function gaveUp(seen: Seen) {
+  const { runner, memory } = seen;
+  const id = runner.status?.runnerId ?? memory.runnerId;
+  const what = `runner ${runner.metadata.name}${id === undefined ? "" : ` (id ${id})`}`;
+  return told(
+    seen,
+    "CleanupIncomplete",
+    `${what} may still be registered at GitHub: ${memory.failure?.message ?? "no answer in time"}. Remove it there`,
+  );
+}

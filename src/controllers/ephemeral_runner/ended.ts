@@ -1,0 +1,80 @@
+/** What to do about a runner whose container has ended, or whose pod is lost. Pure. */
+import { EPHEMERAL_RUNNERS } from "../../api/kinds.ts";
+import { PODS, refOf } from "../../k8s/resource.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { act, type EventStep, patch, type Plan, remove, rest } from "../../runtime/plan.ts";
+import { hasJob } from "../shared/runner_state.ts";
+import type { Call } from "./memory.ts";
+import type { Seen, SeenPod } from "./observe.ts";
+import type { End } from "./outcome.ts";
+import { failedStatus } from "./status.ts";
+
+/** What the runner exits with when GitHub refuses its version. */
+const DEPRECATED = 7;
+
+export function ended(seen: Seen, pod: SeenPod, end: End, now: Instant): Plan<Call> {
+  const { runner, memory, settings: { waits } } = seen;
+  if (memory.endedWell) return finished(seen, pod);
+  // Somebody ends the pod from outside: whatever its exit code says, the runner has not failed.
+  if (end.exitCode !== 0 && (pod.isDeleting || end.disrupted !== undefined)) {
+    return lost(seen, end.disrupted ?? "PodDeleted", `its pod was ended from outside (${describe(end)})`);
+  }
+  if (end.exitCode === DEPRECATED && !end.init) {
+    return fail(seen, { phase: "Outdated", reason: "Outdated", message: "Runner is deprecated" }, now);
+  }
+  if (hasJob(runner)) return lost(seen, end.reason, `its container ended while it had a job (${describe(end)})`);
+  if (end.exitCode !== 0) return fail(seen, { reason: end.reason, message: describe(end) }, now);
+
+  const due = (memory.endedAt ?? now) + waits.lateFacts;
+  if (now < due) return rest("late-facts", due - now);
+  return fail(seen, { reason: "ExitedWithoutJob", message: "the runner exited with code 0 and never had a job" }, now);
+}
+
+/** The service removes an ephemeral runner by itself, and nothing runs in the pod any more. */
+function finished({ runner }: Seen, pod: SeenPod): Plan<Call> {
+  const { namespace, name } = runner.metadata;
+  return act("finished", [
+    remove(EPHEMERAL_RUNNERS, refOf(runner)),
+    remove(PODS, { namespace, name, uid: pod.uid }, 0),
+  ]);
+}
+
+/** The runner is gone through no fault of its template: recorded, and replaced by its set where one is wanted. */
+export function lost(seen: Seen, reason: string, message: string): Plan<Call> {
+  const { runner } = seen;
+  return act("replace", [
+    told(seen, "RunnerLost", `${message} [${reason}]${jobOf(seen)}; the runner is removed`),
+    remove(EPHEMERAL_RUNNERS, refOf(runner)),
+  ]);
+}
+
+/** The runner failed: it is kept as it is for people to look at, and its set makes another, not too fast. */
+export function fail(
+  seen: Seen,
+  fault: { readonly phase?: "Outdated"; readonly reason: string; readonly message: string },
+  now: Instant,
+): Plan<Call> {
+  const { runner, pod } = seen;
+  const { phase = "Failed", reason, message } = fault;
+  const body = failedStatus({ phase, reason, message, podUid: pod?.uid }, now);
+  return act(phase === "Failed" ? "fail" : "outdated", [
+    told(seen, phase === "Failed" ? "RunnerFailed" : "RunnerOutdated", `${message} [${reason}]`),
+    patch(EPHEMERAL_RUNNERS, refOf(runner), body, { subresource: "status" }),
+  ]);
+}
+
+/** A Warning about the runner. */
+export function told({ runner }: Seen, reason: string, message: string): EventStep {
+  return { do: "event", kind: EPHEMERAL_RUNNERS, about: runner, type: "Warning", reason, message };
+}
+
+function describe({ container, exitCode, reason, message }: End): string {
+  const first = message.split("\n")[0];
+  return `container ${container} exited with code ${exitCode}, ${reason}${first ? `: ${first}` : ""}`;
+}
+
+function jobOf({ runner }: Seen): string {
+  if (!hasJob(runner)) return "";
+  const { jobId, jobRequestId, jobRepositoryName, jobDisplayName } = runner.status ?? {};
+  return `; its job: ${[jobRepositoryName, jobDisplayName, jobId || jobRequestId].filter(Boolean).join(" ")}`;
+}

@@ -1,0 +1,154 @@
+/** What a decision about a runner needs to see: its object, its pod, and what this process remembers. */
+import type { EphemeralRunner } from "../../api/kinds.ts";
+import { ServiceError } from "../../github/errors.ts";
+import { controllerOf, isDeleting, type Pod, type Stored } from "../../k8s/resource.ts";
+import { delayOf } from "../../lib/backoff.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Performance } from "../../runtime/performer.ts";
+import { hasJob, isMarked } from "../shared/runner_state.ts";
+import type { Waits } from "../shared/waits.ts";
+import { HooksLeftError, NameTakenError } from "./calls.ts";
+import type { Answer, Call, Memory, Problem } from "./memory.ts";
+import { isStuck, type PodState, podStateOf } from "./outcome.ts";
+
+/** The runner's pod as it is. */
+export interface SeenPod {
+  readonly uid: string;
+  readonly isDeleting: boolean;
+  readonly state: PodState;
+  /** Whether the pod has been told of its runner's job. */
+  readonly saysJob: boolean;
+}
+
+/** What is chosen for all runners. */
+export interface RunnerSettings {
+  /** The program's version, for the user agent of runners. */
+  readonly version: string;
+  readonly waits: Waits;
+  /** Whether pods are told of their runner's job; false too once the API server has forbidden it. */
+  readonly annotatePods: boolean;
+}
+
+export interface Seen {
+  readonly runner: Stored<EphemeralRunner>;
+  readonly pod?: SeenPod;
+  /** A pod of somebody else has the runner's name. */
+  readonly nameTaken: boolean;
+  /** The set that the runner belongs to, while it is there. */
+  readonly set?: { readonly deletingSince?: Instant; readonly scaleSetId?: number };
+  /** When the runner was asked to go. */
+  readonly deletingSince?: Instant;
+  /** When its failure was written down. */
+  readonly failedAt?: Instant;
+  readonly memory: Readonly<Memory>;
+  /** The call in flight. */
+  readonly calling?: Call["do"];
+  /** Whether the service has ever been asked to register this runner, as far as this process can know. */
+  readonly mayBeRegistered: boolean;
+  /** The service let the runner go when the set asked it to. */
+  readonly released: boolean;
+  readonly settings: RunnerSettings;
+}
+
+export const JOB_ANNOTATION = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+
+/** The pod as a decision sees it, or undefined when it belongs to another object. */
+export function seenPod(pod: Stored<Pod> | undefined, runner: Stored<EphemeralRunner>): SeenPod | undefined {
+  if (!pod || controllerOf(pod)?.uid !== runner.metadata.uid) return undefined;
+  return {
+    uid: pod.metadata.uid,
+    isDeleting: isDeleting(pod),
+    state: podStateOf(pod),
+    saysJob: pod.metadata.annotations?.[JOB_ANNOTATION] !== undefined,
+  };
+}
+
+/** Takes what the pod says now into the memory: since when it says so, and what it never says again. */
+export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: SeenPod | undefined, at: {
+  readonly now: Instant;
+  readonly waits: Waits;
+}): void {
+  const { now } = at;
+  memory.completedSince = isMarked(runner) ? memory.completedSince ?? now : undefined;
+  if (!seen) return;
+  const { uid, state } = seen;
+  const rejected = state.is === "rejected";
+  memory.pod = { uid, rejected, bound: state.is === "starting" ? state.bound : !rejected };
+  memory.refusal = undefined;
+  const stuck = state.is === "starting" && state.waiting !== undefined && isStuck(state.waiting.reason);
+  memory.stuckSince = stuck ? memory.stuckSince ?? now : undefined;
+  const unschedulable = state.is === "starting" && state.unschedulable !== undefined;
+  memory.unschedulableSince = unschedulable ? memory.unschedulableSince ?? now : undefined;
+  if (rejected && !memory.rejected.has(uid)) {
+    memory.rejected.add(uid);
+    memory.rejectedAt = now;
+  }
+  if (state.is === "ended") {
+    memory.endedAt ??= now;
+    const { exitCode, init, livedMs = 0 } = state.end;
+    memory.endedWell = exitCode === 0 && !init && (hasJob(runner) || livedMs > at.waits.shortLife);
+  }
+}
+
+/** Takes what a call came to into the memory. @returns whether there was anything to take: it is then to be dropped */
+export function digest(memory: Memory, performance: Performance<Call, Answer>, waits: Waits): boolean {
+  const { last } = performance;
+  if (!last) return false;
+  if (!last.ok) {
+    const call = last.call.do;
+    const count = memory.failure?.call === call ? memory.failure.count + 1 : 1;
+    const problem = problemOf(last.error);
+    const wait = Math.max(waitOf(call, problem, count, waits), retryAfterOf(last.error));
+    memory.failure = { call, problem, count, message: messageOf(last.error), retryAt: last.at + wait };
+    return true;
+  }
+  memory.failure = undefined;
+  const answer = last.result;
+  switch (answer.of) {
+    case "register":
+      memory.jit = answer.jit;
+      memory.runnerId = answer.jit.runnerId;
+      break;
+    case "readSecret":
+      memory.secret = answer.found ? "found" : "absent";
+      memory.runnerId ??= answer.runnerId;
+      break;
+    case "readPod":
+      if (answer.gone) memory.vanished = answer.uid;
+      else {
+        // The API server has the pod and the watch does not show it yet.
+        const retryAt = last.at + waits.hookPods;
+        memory.failure = { call: "readPod", problem: "Other", count: 1, message: "the pod is still there", retryAt };
+      }
+      break;
+    case "checkRegistration":
+      memory.checkedAt = last.at;
+      memory.unknownToService = !answer.known;
+      break;
+    case "release":
+      if (answer.registration) memory.registrationGone = true;
+      if (answer.hooks) memory.hooksGone = true;
+  }
+  return true;
+}
+
+function problemOf(error: unknown): Problem {
+  if (ServiceError.is(error, "JobStillRunning")) return "JobStillRunning";
+  if (ServiceError.is(error, "ScaleSetNotFound")) return "ScaleSetGone";
+  if (error instanceof NameTakenError) return "NameTaken";
+  if (error instanceof HooksLeftError) return "HooksLeft";
+  return "Other";
+}
+
+function retryAfterOf(error: unknown): number {
+  return ServiceError.is(error) ? error.fields.retryAfterMs ?? 0 : 0;
+}
+
+function waitOf(call: Call["do"], problem: Problem, count: number, waits: Waits): number {
+  if (problem === "HooksLeft") return waits.hookPods;
+  const [firstMs, maxMs] = call === "register"
+    ? [waits.registerFirst, waits.registerMost]
+    : [waits.deniedFirst, waits.deniedMost];
+  return delayOf({ firstMs, maxMs }, count - 1);
+}

@@ -1,0 +1,233 @@
+/**
+ * The controller of EphemeralRunners.
+ *
+ * It wants: the stores of runners, sets and pods (shared/stores.ts says how they are made), the book that it shares with
+ * the runner sets' controller, and to be woken by {@link keysOfRunner} and {@link keysOfPod}.
+ */
+import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
+import type { KubeClient } from "../../k8s/client.ts";
+import { KubeError } from "../../k8s/errors.ts";
+import { controllerOf, keyOf, type Pod, PODS, refOfKey, SECRETS } from "../../k8s/resource.ts";
+import type { Change, Overlay, Reader } from "../../k8s/store.ts";
+import { delayOf } from "../../lib/backoff.ts";
+import { type Clock, type Instant, instantOf } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Reconciler } from "../../runtime/controller.ts";
+import type { StepResult } from "../../runtime/execute.ts";
+import { Performer } from "../../runtime/performer.ts";
+import type { Plan } from "../../runtime/plan.ts";
+import type { RunnerBook } from "../shared/runner_book.ts";
+import { setUidOf } from "../shared/runner_state.ts";
+import type { ScaleSetGone } from "../shared/scale_set_gone.ts";
+import type { Services } from "../shared/services.ts";
+import { runnerKeyOfPod } from "../shared/stores.ts";
+import type { Waits } from "../shared/waits.ts";
+import { runnerIdOf } from "./build.ts";
+import { Calls } from "./calls.ts";
+import { decide } from "./decide.ts";
+import { type Answer, type Call, Memories, type Memory } from "./memory.ts";
+import { digest, remember, type Seen, seenPod } from "./observe.ts";
+
+export interface EphemeralRunnerDeps {
+  readonly kube: KubeClient;
+  readonly stores: {
+    readonly runners: Reader<EphemeralRunner>;
+    readonly sets: Reader<EphemeralRunnerSet>;
+    readonly pods: Reader<Pod> & Overlay<Pod>;
+  };
+  readonly services: Services;
+  readonly scaleSetGone: ScaleSetGone;
+  readonly book: RunnerBook;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly waits: Waits;
+  /** The program's version, for the user agent of runners. */
+  readonly version: string;
+  /** Whether pods are told of their runner's job. */
+  readonly annotatePods: boolean;
+  /** Has this controller look at a key. */
+  readonly wake: (key: string) => void;
+}
+
+export function ephemeralRunnerController(deps: EphemeralRunnerDeps): EphemeralRunnerReconciler {
+  return new EphemeralRunnerReconciler(deps);
+}
+
+/** The runner itself. */
+export function keysOfRunner({ before, after }: Change<EphemeralRunner>): string[] {
+  const runner = after ?? before;
+  return runner ? [keyOf(runner)] : [];
+}
+
+/** The runner that a pod belongs to. */
+export function keysOfPod({ before, after }: Change<Pod>): string[] {
+  const pod = after ?? before;
+  const key = pod && runnerKeyOfPod(pod);
+  return key === undefined ? [] : [key];
+}
+
+export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
+  readonly name = "ephemeralrunner";
+  readonly performer: Performer<Call, Answer>;
+  readonly #deps: EphemeralRunnerDeps;
+  readonly #log: Log;
+  readonly #memories = new Memories();
+  /** Keys of runners whose pod a quota refuses, by namespace, longest first. */
+  readonly #overQuota = new Map<string, Set<string>>();
+  #mayPatchPods = true;
+
+  constructor(deps: EphemeralRunnerDeps) {
+    const { kube, stores: { pods }, services, book, clock, scaleSetGone, waits, wake } = deps;
+    this.#deps = deps;
+    this.#log = deps.log.with({ controller: this.name });
+    const calls = new Calls({ kube, pods, services, book, clock, scaleSetGone, checkPaceMs: waits.checkPace });
+    this.performer = new Performer({
+      clock,
+      wake,
+      // The waits between calls depend on what they are: observe.ts has them.
+      backoff: { firstMs: 0, maxMs: 0 },
+      run: (key, call) => {
+        const { namespace, name } = refOfKey(key);
+        const runner = deps.stores.runners.get(namespace, name);
+        return runner ? calls.run(runner, call) : Promise.reject(new Error("the runner has gone"));
+      },
+    });
+    pods.subscribe(({ before, after }) => {
+      if (before && !after) this.#givenBack(before.metadata.namespace ?? "");
+    });
+  }
+
+  observe(key: string): Promise<Seen | undefined> {
+    return Promise.resolve(this.#see(key));
+  }
+
+  decide(seen: Seen, now: Instant): Plan<Call> {
+    return decide(seen, now);
+  }
+
+  #see(key: string): Seen | undefined {
+    const { stores, book, clock, waits, version, annotatePods } = this.#deps;
+    const { namespace, name } = refOfKey(key);
+    const runner = stores.runners.get(namespace, name);
+    if (!runner) return undefined;
+    const { uid } = runner.metadata;
+    const memory = this.#memories.of(key, uid, { here: book.wasBornHere(key), setUid: setUidOf(runner) });
+    const performance = this.performer.of(key);
+    if (digest(memory, performance, waits)) {
+      if (performance.last?.ok === false) {
+        this.#log.warn("a call for a runner failed", {
+          key,
+          call: performance.last.call.do,
+          error: memory.failure?.message,
+        });
+      }
+      if (performance.running === undefined) this.performer.forget(key);
+    }
+    const there = stores.pods.get(namespace, name);
+    const pod = seenPod(there, runner);
+    remember(memory, runner, pod, { now: clock.now(), waits });
+    this.#share(memory, runner);
+    const set = this.#setOf(runner);
+    const failures = Object.values(runner.status?.failures ?? {}).map((at) => instantOf(at) ?? 0);
+    const own = instantOf(runner.metadata.deletionTimestamp);
+    const setSince = instantOf(set?.metadata.deletionTimestamp);
+    return {
+      runner,
+      pod,
+      nameTaken: there !== undefined && pod === undefined && controllerOf(there)?.uid !== uid,
+      ...(set && { set: { deletingSince: setSince, scaleSetId: set.spec?.ephemeralRunnerSpec?.runnerScaleSetId } }),
+      ...(own === undefined ? {} : { deletingSince: Math.min(own, setSince ?? own) }),
+      ...(failures.length > 0 ? { failedAt: Math.max(...failures) } : {}),
+      memory,
+      calling: performance.running?.do,
+      mayBeRegistered: !book.wasBornHere(key) || book.wasRegistered(uid),
+      released: book.isReleased(uid),
+      settings: { version, waits, annotatePods: annotatePods && this.#mayPatchPods },
+    };
+  }
+
+  /** The set that owns the runner, unless another has taken its name. */
+  #setOf(runner: EphemeralRunner) {
+    const owner = controllerOf(runner);
+    const set = owner && this.#deps.stores.sets.get(runner.metadata?.namespace ?? "", owner.name);
+    return set?.metadata.uid === owner?.uid ? set : undefined;
+  }
+
+  /** What the runner set's controller has to know: ids, and whose container has ended. */
+  #share(memory: Memory, runner: EphemeralRunner): void {
+    const { book } = this.#deps;
+    if (memory.runnerId !== undefined) book.registered(memory.uid, memory.runnerId);
+    const owner = controllerOf(runner);
+    if (memory.endedAt !== undefined && owner) {
+      book.ended({ uid: owner.uid, key: `${runner.metadata?.namespace ?? ""}/${owner.name}` }, memory.uid);
+    }
+  }
+
+  told(key: string, result: StepResult): boolean {
+    const { step } = result;
+    const memory = this.#memories.get(key);
+    if (step.do === "event" && result.ok) {
+      this.#log.info("runner event", { key, reason: step.reason, message: step.message });
+    }
+    if (!memory) return false;
+    if (step.do === "create" && step.kind === SECRETS && result.ok) {
+      // "Already there" may mean that another process made it, for another registration.
+      const isOurs = result.object === undefined || runnerIdOf(result.object) === memory.jit?.runnerId;
+      memory.secret = isOurs ? "made" : "found";
+      memory.jit = undefined;
+    }
+    if (step.do === "create" && step.kind === PODS && !result.ok) return this.#refused(key, memory, result.error);
+    if (step.do === "patch" && step.kind === PODS && !result.ok && KubeError.is(result.error, "Forbidden")) {
+      this.#mayPatchPods = false;
+      this.#log.info("pods are not told of their jobs: no right to patch pods", { error: messageOf(result.error) });
+      return true;
+    }
+    return false;
+  }
+
+  /** The API server would not have the pod: whether that is a fact to decide on. */
+  #refused(key: string, memory: Memory, error: unknown): boolean {
+    const { clock, waits } = this.#deps;
+    if (!KubeError.is(error, "QuotaExceeded", "Invalid", "Forbidden", "BadRequest")) return false;
+    const isQuota = error.kind === "QuotaExceeded";
+    const now = clock.now();
+    const tries = (memory.refusal?.tries ?? 0) + 1;
+    memory.refusal = {
+      reason: isQuota ? "QuotaExceeded" : "InvalidPod",
+      message: error.message,
+      since: memory.refusal?.since ?? now,
+      retryAt: now + delayOf({ firstMs: waits.quotaFirst, maxMs: waits.quotaMost }, tries - 1),
+      tries,
+    };
+    if (isQuota) {
+      const { namespace } = refOfKey(key);
+      const waiting = this.#overQuota.get(namespace) ?? new Set();
+      this.#overQuota.set(namespace, waiting.add(key));
+    }
+    return true;
+  }
+
+  /** A pod has gone: the runner that has waited longest for the quota tries again at once. */
+  #givenBack(namespace: string): void {
+    const waiting = this.#overQuota.get(namespace);
+    for (const key of waiting ?? []) {
+      waiting?.delete(key);
+      const memory = this.#memories.get(key);
+      if (!memory?.refusal) continue;
+      memory.refusal = { ...memory.refusal, retryAt: 0, tries: 0 };
+      this.#deps.wake(key);
+      break;
+    }
+    if (waiting?.size === 0) this.#overQuota.delete(namespace);
+  }
+
+  gone(key: string): void {
+    const memory = this.#memories.get(key);
+    this.performer.forget(key);
+    this.#memories.forget(key);
+    const { namespace } = refOfKey(key);
+    this.#overQuota.get(namespace)?.delete(key);
+    if (memory) this.#deps.book.forget({ key, uid: memory.uid, setUid: memory.setUid });
+  }
+}
