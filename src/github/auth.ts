@@ -1,5 +1,6 @@
 /** Getting in: from a token or a GitHub App to the admin token of the Actions Service. */
 import { createPrivateKey, createSign, type KeyObject } from "node:crypto";
+import { unlessAborted } from "../lib/abort.ts";
 import { delayOf } from "../lib/backoff.ts";
 import type { ConfigUrl } from "../lib/config_url.ts";
 import * as z from "zod";
@@ -203,15 +204,4 @@ export function expiryOf(token: string): number | undefined {
     // Not a JWT: it says nothing about its end, and a refusal will tell.
     return undefined;
   }
-}
-
-/** Waits for work that others share: an abort ends the waiting, not the work. */
-export function unlessAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (!signal) return work;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

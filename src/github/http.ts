@@ -160,7 +160,6 @@ const EXCEPTIONS: readonly (readonly [part: string, kind: ServiceErrorKind])[] =
   ["AgentNotFoundException", "NotFound"],
   ["JobStillRunningException", "JobStillRunning"],
   ["RunnerScaleSetExistsException", "ScaleSetExists"],
-  ["RunnerScaleSetNotFoundException", "ScaleSetNotFound"],
 ];
 
 function kindOf(reply: HttpReply, typeName: string, meaning: Meaning): ServiceErrorKind {

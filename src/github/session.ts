@@ -1,6 +1,6 @@
 /** A message session of one scale set: the queue, and the token that opens it. */
 import * as z from "zod";
-import { unlessAborted } from "./auth.ts";
+import { unlessAborted } from "../lib/abort.ts";
 import { type AdminCalls, API_VERSION } from "./calls.ts";
 import { ServiceError } from "./errors.ts";
 import type { WireCall, WireReply } from "./http.ts";

@@ -1,0 +1,370 @@
+/**
+ * The life of one scale set's listener: open a session, poll, act on each message, delete it, poll again. The same code
+ * runs in a listener pod and in the controller. It ends when it is told to and for no other reason: what time can heal
+ * is waited for, with growing delays, and said in its LoopHealth.
+ */
+import { ServiceError } from "../github/errors.ts";
+import type { ActionsService, Message, MessageSession, Statistics } from "../github/service.ts";
+import { unlessAborted } from "../lib/abort.ts";
+import { Backoff } from "../lib/backoff.ts";
+import { messageOf } from "../lib/errors.ts";
+import { writeCount } from "./count.ts";
+import { factsOf, FactWriter } from "./facts.ts";
+import { LOOP_WAITS, type LoopDeps, type LoopWaits } from "./loop_deps.ts";
+import { answered, FRESH, type Input, next, type ScaleState, type Step, wantsReading } from "./scale.ts";
+import { isLost, problemOf } from "./trouble.ts";
+
+/**
+ * Listens to one scale set until `signal` is aborted; then finishes the message in hand, ends the session and resolves.
+ */
+export async function runLoop(deps: LoopDeps, signal: AbortSignal): Promise<void> {
+  const waits = { ...LOOP_WAITS, ...deps.waits };
+  const work = new AbortController();
+  const onStop = () => {
+    const timer = deps.clock.after(waits.stopMs, () => work.abort(signal.reason));
+    work.signal.addEventListener("abort", () => timer.cancel(), { once: true });
+  };
+  if (signal.aborted) return;
+  signal.addEventListener("abort", onStop, { once: true });
+  try {
+    await new Loop(deps, waits, signal, work.signal).run();
+  } finally {
+    signal.removeEventListener("abort", onStop);
+    work.abort(new Error("the listener has ended"));
+  }
+}
+
+/** Why a poll is cut short. */
+const CHANGED = Symbol("changed");
+const SILENT = Symbol("silent");
+
+class Loop {
+  readonly #deps: LoopDeps;
+  readonly #waits: LoopWaits;
+  /** Ends the listening. */
+  readonly #stop: AbortSignal;
+  /** Ends what is in hand, some time later. */
+  readonly #work: AbortSignal;
+  readonly #facts: FactWriter;
+  readonly #backoff: Backoff;
+  #state: ScaleState = FRESH;
+  #generation = 0;
+  /** A session of ours that may still live. */
+  #former: string | undefined;
+  #changed = false;
+  #cut: AbortController | undefined;
+  #assignsByItself = false;
+  #refreshedAt = 0;
+
+  constructor(deps: LoopDeps, waits: LoopWaits, stop: AbortSignal, work: AbortSignal) {
+    this.#deps = deps;
+    this.#waits = waits;
+    this.#stop = stop;
+    this.#work = work;
+    this.#backoff = new Backoff(waits.retry, deps.random);
+    this.#facts = new FactWriter({
+      kube: deps.kube,
+      namespace: deps.runnerSet.namespace,
+      clock: deps.clock,
+      random: deps.random,
+      log: deps.log,
+      signal: work,
+      backoff: waits.retry,
+      patienceMs: waits.factsMs,
+      giveUpMs: waits.factsGiveUpMs,
+    });
+  }
+
+  async run(): Promise<void> {
+    const deps = this.#deps;
+    const unsubscribe = deps.onChange(() => {
+      this.#changed = true;
+      this.#cut?.abort(CHANGED);
+    });
+    deps.metrics.limits(deps.limits());
+    try {
+      this.#former = await this.#formerSession();
+      while (!this.#stop.aborted) {
+        const session = await this.#open();
+        if (session) await this.#listen(session);
+      }
+    } finally {
+      unsubscribe();
+      await this.#end();
+    }
+  }
+
+  /** A new session; undefined when the loop is to end. */
+  async #open(): Promise<MessageSession | undefined> {
+    const deps = this.#deps;
+    while (!this.#stop.aborted) {
+      try {
+        const service = deps.service();
+        await this.#endFormer(service);
+        const openedAt = deps.clock.now();
+        const session = await service.openSession(deps.scaleSetId, deps.owner, { signal: this.#work });
+        this.#former = session.id;
+        deps.health.session(session.id);
+        deps.metrics.sessionOpened();
+        deps.log.info("a message session is open", { sessionId: session.id, owner: deps.owner });
+        await this.#keep(session.id);
+        await this.#apply({
+          kind: "session",
+          at: deps.clock.monotonic(),
+          openedAt,
+          statistics: session.statistics ?? await this.#read(this.#work),
+        });
+        return session;
+      } catch (error) {
+        await this.#trouble(error);
+      }
+    }
+    return undefined;
+  }
+
+  /** Polls until the session is lost or the loop is to end. */
+  async #listen(session: MessageSession): Promise<void> {
+    let lastMessageId: number | undefined;
+    this.#refreshedAt = this.#deps.clock.monotonic();
+    while (!this.#stop.aborted) {
+      try {
+        await this.#refreshIfSilent(session);
+        const message = await this.#poll(session, lastMessageId);
+        if (message === CHANGED) continue;
+        this.#polled();
+        const well = message ? await this.#handle(session, message) : await this.#idle();
+        if (message) lastMessageId = message.id;
+        if (well) this.#backoff.reset();
+      } catch (error) {
+        if (this.#stop.aborted) return;
+        if (isLost(error)) return await this.#lost(session, error);
+        await this.#trouble(error);
+      }
+    }
+  }
+
+  /** One long poll. While it waits, figures in doubt are read; a change of limits cuts it short. */
+  async #poll(
+    session: MessageSession,
+    lastMessageId: number | undefined,
+  ): Promise<Message | undefined | typeof CHANGED> {
+    const { clock, limits } = this.#deps;
+    if (this.#changed) await this.#takeLimits();
+    const cut = this.#cut = new AbortController();
+    const onStop = () => cut.abort(this.#stop.reason);
+    this.#stop.addEventListener("abort", onStop, { once: true });
+    if (this.#stop.aborted) onStop();
+    const watchdog = clock.after(this.#waits.watchdogMs, () => cut.abort(SILENT));
+    const quiet = new AbortController();
+    const reading = this.#readWhileQuiet(quiet.signal);
+    try {
+      const poll = session.poll({ capacity: limits().maxRunners, lastMessageId, signal: cut.signal });
+      return await unlessAborted(poll, cut.signal);
+    } catch (error) {
+      if (cut.signal.reason === CHANGED) return CHANGED;
+      if (cut.signal.reason === SILENT) throw new Error(`no answer to a poll for ${this.#waits.watchdogMs} ms`);
+      throw error;
+    } finally {
+      this.#cut = undefined;
+      this.#stop.removeEventListener("abort", onStop);
+      watchdog.cancel();
+      quiet.abort();
+      await reading;
+    }
+  }
+
+  async #takeLimits(): Promise<void> {
+    this.#changed = false;
+    const limits = this.#deps.limits();
+    this.#deps.metrics.limits(limits);
+    await this.#apply({ kind: "limits", at: this.#deps.clock.monotonic() });
+  }
+
+  /** A poll ended with nothing. */
+  async #idle(): Promise<boolean> {
+    await this.#apply({ kind: "empty", at: this.#deps.clock.monotonic() });
+    return true;
+  }
+
+  /**
+   * Acts on a message. At least once: whatever fails, it comes again, and all of this can be done twice.
+   * @returns whether it will not come again
+   */
+  async #handle(session: MessageSession, message: Message): Promise<boolean> {
+    const { clock, log, metrics } = this.#deps;
+    const { events, statistics } = message;
+    log.debug("a message has come", { messageId: message.id, events: events.length });
+    const step = next(this.#state, { kind: "message", at: clock.monotonic(), events, statistics }, this.#deps.limits());
+    const asked = this.#acquire(session, step.acquire);
+    await this.#take(step);
+    if (statistics) metrics.statistics(statistics);
+    metrics.desired(step.desired);
+    for (const event of step.fresh) metrics.job(event);
+    await this.#facts.write(factsOf(step.fresh, { generation: this.#generation, marks: this.#state.pruned }));
+    const refusal = await asked;
+    if (refusal) throw refusal.error;
+    return await this.#delete(session, message.id);
+  }
+
+  /** Never rejects: what the message says is acted on, whatever becomes of its offers. */
+  async #acquire(session: MessageSession, ids: readonly number[]): Promise<{ error: unknown } | undefined> {
+    if (ids.length === 0 || this.#assignsByItself) return undefined;
+    try {
+      const got = await session.acquire(ids, { signal: this.#work });
+      if (got) {
+        this.#deps.log.debug("jobs are acquired", { asked: ids.length, got: got.length });
+      } else {
+        this.#assignsByItself = true;
+        this.#deps.log.info("this server assigns jobs by itself: they are asked for no more");
+      }
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** A message that can't be deleted comes again, and is then known: no reason to stop. */
+  async #delete(session: MessageSession, id: number): Promise<boolean> {
+    try {
+      await session.deleteMessage(id, { signal: this.#work });
+      return true;
+    } catch (error) {
+      if (isLost(error) || this.#work.aborted) throw error;
+      await this.#trouble(error);
+      return false;
+    }
+  }
+
+  async #apply(input: Input): Promise<void> {
+    await this.#take(next(this.#state, input, this.#deps.limits()));
+  }
+
+  /** Takes a step: the count goes to the runner set before anything else. */
+  async #take(step: Step): Promise<void> {
+    const { kube, runnerSet, clock, random, log, health } = this.#deps;
+    this.#state = step.state;
+    health.phantom(step.state.phantom);
+    if (!step.patch) return;
+    const told = await writeCount(step.patch, {
+      kube,
+      runnerSet,
+      clock,
+      random,
+      log,
+      health,
+      signal: this.#work,
+      backoff: this.#waits.retry,
+    });
+    this.#generation = told.generation;
+    this.#state = answered(this.#state, told.runningJobs);
+  }
+
+  /** Reads the scale set while nothing comes and its figures are in doubt, at growing intervals. Never rejects. */
+  async #readWhileQuiet(signal: AbortSignal): Promise<void> {
+    const { clock, log, metrics } = this.#deps;
+    try {
+      for (let waitMs = this.#waits.quietMs;; waitMs *= 2) {
+        if (!wantsReading(this.#state, clock.monotonic())) return;
+        await clock.sleep(waitMs, signal);
+        const statistics = await this.#read(signal);
+        if (signal.aborted) return;
+        if (statistics) metrics.statistics(statistics);
+        await this.#apply({ kind: "figures", at: clock.monotonic(), statistics });
+      }
+    } catch (error) {
+      if (!signal.aborted && !this.#work.aborted) log.warn("the scale set's figures could not be read", { error });
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<Statistics | undefined> {
+    return (await this.#deps.service().getScaleSet(this.#deps.scaleSetId, { signal })).statistics;
+  }
+
+  #polled(): void {
+    const { health, metrics, clock } = this.#deps;
+    health.polled();
+    metrics.polled(clock.now());
+  }
+
+  /** Says what went wrong and waits. */
+  async #trouble(error: unknown): Promise<void> {
+    if (this.#stop.aborted) return;
+    const { clock, health, log, onRefused } = this.#deps;
+    const kind = problemOf(error);
+    const asked = ServiceError.is(error) ? error.fields.retryAfterMs ?? 0 : 0;
+    const delayMs = Math.max(asked, this.#backoff.next());
+    health.failed(kind, messageOf(error));
+    if (kind === "SessionConflict") {
+      log.warn("another session of this scale set lives, perhaps our own of before: waiting for its end", {
+        error,
+        delayMs,
+      });
+    } else {
+      log.warn("listening is disturbed", { problem: kind, error, delayMs });
+    }
+    if (kind === "Unauthorized") onRefused?.();
+    await clock.sleep(delayMs, this.#stop).catch(() => {
+      // Only the signal ends a sleep: the callers see it.
+    });
+  }
+
+  /** The session is gone or its door is shut: another one is opened, the first time at once. */
+  async #lost(session: MessageSession, error: unknown): Promise<void> {
+    const { health, log } = this.#deps;
+    health.session(undefined);
+    if (!ServiceError.is(error, "Unauthorized") && this.#former === session.id) this.#former = undefined;
+    if (this.#backoff.failures > 0 || ServiceError.is(error, "Unauthorized")) return await this.#trouble(error);
+    this.#backoff.next();
+    log.info("the message session is lost: another one is opened", { sessionId: session.id, error });
+  }
+
+  /** Connections can die without a word, and tokens with them. */
+  async #refreshIfSilent(session: MessageSession): Promise<void> {
+    const { clock, health, log } = this.#deps;
+    const silentMs = Math.min(health.silentMs, clock.monotonic() - this.#refreshedAt);
+    if (silentMs < this.#waits.watchdogMs) return;
+    this.#refreshedAt = clock.monotonic();
+    log.warn("no poll was completed for long: the session is refreshed", { silentMs });
+    await session.refresh({ signal: this.#stop });
+  }
+
+  /** Ends a session of ours that stands in the way. */
+  async #endFormer(service: ActionsService): Promise<void> {
+    if (this.#former === undefined) return;
+    try {
+      await service.deleteSession(this.#deps.scaleSetId, this.#former, { signal: this.#work });
+      this.#former = undefined;
+    } catch (error) {
+      this.#deps.log.debug("a former session could not be ended", { sessionId: this.#former, error });
+    }
+  }
+
+  async #end(): Promise<void> {
+    const { service, health, log, metrics } = this.#deps;
+    const open = this.#former !== undefined;
+    await Promise.all([this.#facts.settled(), this.#endFormer(service())]);
+    if (open && this.#former === undefined) {
+      log.info("the message session is closed");
+      await this.#keep(undefined);
+    }
+    health.session(undefined);
+    metrics.remove();
+  }
+
+  async #formerSession(): Promise<string | undefined> {
+    try {
+      return await this.#deps.sessions?.former();
+    } catch (error) {
+      this.#deps.log.warn("it is not known whether a former session lives", { error });
+      return undefined;
+    }
+  }
+
+  async #keep(sessionId: string | undefined): Promise<void> {
+    try {
+      await this.#deps.sessions?.keep(sessionId);
+    } catch (error) {
+      this.#deps.log.warn("the session's id could not be kept for the next process", { error });
+    }
+  }
+}

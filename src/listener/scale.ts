@@ -1,0 +1,305 @@
+/**
+ * How many runners a scale set wants: from what the service says to what the runner set is told. Pure.
+ *
+ * Two figures go to the runner set, both of one moment: `replicas` (D: runners wanted, with a job or without) and
+ * `runningJobs` (R: jobs that have a runner). The service's statistics give both; but they can lag behind the events
+ * of their own message, so the listener also counts the events itself, and a job that it has seen start is in R
+ * whatever the statistics say. Where the two counts differ when nothing is left in the queue, the scale set is asked
+ * to be read, and in the end the service is believed.
+ */
+import type { JobEvent, Statistics } from "../github/service.ts";
+import { knowAlso, type Known, knows, NOTHING_KNOWN } from "./known.ts";
+
+export interface Limits {
+  readonly minRunners: number;
+  /** 0: nothing new is taken, what the service has already given is served. */
+  readonly maxRunners: number;
+}
+
+/** Jobs that the scale set has, and those of them that run. */
+interface Count {
+  readonly assigned: number;
+  readonly running: number;
+}
+
+/** What the runner set is told; 0 as `patchID` lets it take away a surplus at once. */
+export interface CountPatch {
+  readonly replicas: number;
+  readonly runningJobs: number;
+  readonly patchID: number;
+}
+
+export interface ScaleState {
+  /** The service's figures; undefined while it has given none. */
+  readonly figures: Count | undefined;
+  /** Idle runners by the service's last statistics. */
+  readonly idle: number;
+  /** The same figures, counted from events since the service was last believed. */
+  readonly own: Count;
+  /** The last patch; undefined until the first one of this process. */
+  readonly sent: CountPatch | undefined;
+  /** Patches so far: their numbers go on even where one was sent as 0. */
+  readonly patches: number;
+  /** The runner set's CRD drops `runningJobs`: the last answer came back without it. */
+  readonly pruned: boolean;
+  readonly known: Known;
+  /** Events before this wall-clock time are in the session's figures already. */
+  readonly countedUntil: number | undefined;
+  /** Nothing was left in the queue after the last message: what we counted is complete. */
+  readonly drained: boolean;
+  /** A repeated message was seen: the scale set is to be read, and what it says is the truth. */
+  readonly doubt: boolean;
+  /** A long poll ended with nothing since the last message: figures that are read then are the truth. */
+  readonly settled: boolean;
+  /** Readings since the last message. */
+  readonly readings: number;
+  /** The service gives no statistics with a scale set: reading it is of no use. */
+  readonly unreadable: boolean;
+  /** Since when (monotonic) as many jobs as now have waited for a runner. */
+  readonly waiting: { readonly jobs: number; readonly since: number };
+  /** Assigned jobs that no runner will ever get: idle ones stood ready for them in vain. */
+  readonly phantom: number;
+}
+
+export const FRESH: ScaleState = {
+  figures: undefined,
+  idle: 0,
+  own: { assigned: 0, running: 0 },
+  sent: undefined,
+  patches: 0,
+  pruned: false,
+  known: NOTHING_KNOWN,
+  countedUntil: undefined,
+  drained: false,
+  doubt: false,
+  settled: false,
+  readings: 0,
+  unreadable: false,
+  waiting: { jobs: 0, since: 0 },
+  phantom: 0,
+};
+
+/** What happened. `at` is monotonic time in milliseconds. */
+export type Input =
+  /** A session was opened; `openedAt` is the wall-clock time. */
+  | { readonly kind: "session"; readonly at: number; readonly openedAt: number; readonly statistics?: Statistics }
+  | {
+    readonly kind: "message";
+    readonly at: number;
+    readonly events: readonly JobEvent[];
+    readonly statistics?: Statistics;
+  }
+  /** A long poll ended with nothing. */
+  | { readonly kind: "empty"; readonly at: number }
+  /** The scale set was read while the queue was quiet. */
+  | { readonly kind: "figures"; readonly at: number; readonly statistics?: Statistics }
+  /** The limits are others. */
+  | { readonly kind: "limits"; readonly at: number };
+
+/** What is to be done, in this order. */
+export interface Step {
+  readonly state: ScaleState;
+  /** Jobs to ask for. */
+  readonly acquire: readonly number[];
+  /** Undefined when the runner set knows all this. */
+  readonly patch: CountPatch | undefined;
+  /** Events that were not seen before, each once in the life of the process, offers left out: for runners and metrics. */
+  readonly fresh: readonly JobEvent[];
+  /** D, also when there is nothing to patch. */
+  readonly desired: number;
+}
+
+const PATCH_ID_MAX = 2147483647;
+/** So many readings of a quiet scale set that differ from what we counted, and the service is right. */
+const READINGS = 4;
+/** Jobs that wait so long while as many runners are idle are no real demand. */
+export const PHANTOM_AFTER_MS = 15 * 60_000;
+
+/** The next state, and what it asks for. */
+export function next(state: ScaleState, input: Input, limits: Limits): Step {
+  const { after, fresh } = take(state, input);
+  const acquire = limits.maxRunners > 0 && input.kind === "message" ? offers(input.events) : [];
+  const count = countOf(after);
+  const watched = watchDemand(after, count, input);
+  const demand = Math.max(0, count.assigned - watched.phantom);
+  const desired = limits.maxRunners > 0 ? Math.min(limits.minRunners + demand, limits.maxRunners) : demand;
+  const wanted = { replicas: desired, runningJobs: count.running };
+  const atRest = input.kind === "empty" && demand === 0 && count.running === 0;
+  const patch = patchOf(watched, wanted, { atRest, jobs: fresh.length > 0 });
+  const told = patch ? { ...watched, sent: patch, patches: watched.patches + 1 } : watched;
+  return { state: told, acquire, patch, fresh, desired };
+}
+
+/** What the API server made of a patch. */
+export function answered(state: ScaleState, runningJobs: number | undefined): ScaleState {
+  return { ...state, pruned: runningJobs === undefined };
+}
+
+/** Whether the scale set should be read, if nothing comes from the queue for a moment. */
+export function wantsReading(state: ScaleState, at: number): boolean {
+  if (state.unreadable) return false;
+  if (state.doubt || state.figures === undefined) return true;
+  const { figures, own } = state;
+  if (figures.assigned !== own.assigned || figures.running !== own.running) return true;
+  return state.phantom === 0 && state.waiting.jobs > 0 && at - state.waiting.since >= PHANTOM_AFTER_MS;
+}
+
+/** The state after an input, before anything is concluded from it. */
+function take(state: ScaleState, input: Input): { after: ScaleState; fresh: readonly JobEvent[] } {
+  const none: readonly JobEvent[] = [];
+  switch (input.kind) {
+    case "session":
+      return { after: takeSession(state, input.statistics, input.openedAt), fresh: none };
+    case "message":
+      return takeMessage(state, input.events, input.statistics);
+    case "figures":
+      return { after: takeFigures(state, input.statistics), fresh: none };
+    case "empty":
+      return { after: { ...state, drained: true, settled: true, readings: 0 }, fresh: none };
+    case "limits":
+      return { after: state, fresh: none };
+  }
+}
+
+function takeSession(state: ScaleState, statistics: Statistics | undefined, openedAt: number): ScaleState {
+  const base = { ...state, drained: false, doubt: false, settled: false, readings: 0, unreadable: false };
+  if (!statistics) return { ...base, countedUntil: undefined };
+  const figures = countIn(statistics);
+  return { ...base, figures, own: figures, idle: statistics.totalIdleRunners, countedUntil: openedAt };
+}
+
+function takeMessage(
+  state: ScaleState,
+  events: readonly JobEvent[],
+  statistics: Statistics | undefined,
+): { after: ScaleState; fresh: readonly JobEvent[] } {
+  // An offer can be made again, and changes no figure: it is never a repeat.
+  const told = events.filter((event) => event.type !== "available");
+  const fresh = unseen(state.known, told);
+  const countable = fresh.filter((event) => !isCounted(event, state.countedUntil));
+  // A message that holds nothing new is one of the past, and so are its statistics.
+  const stale = told.length > 0 && countable.length === 0;
+  const news = statistics && !stale
+    ? { figures: countIn(statistics), idle: statistics.totalIdleRunners }
+    : { figures: state.figures && countEvents(state.figures, countable) };
+  const after = {
+    ...state,
+    ...news,
+    own: countEvents(state.own, countable),
+    known: knowAlso(state.known, fresh.map(keyOf)),
+    doubt: state.doubt || countable.length < told.length,
+    drained: false,
+    settled: false,
+    readings: 0,
+  };
+  return { after, fresh };
+}
+
+/** The queue was quiet: what we counted is complete, and the figures are of now, unless they lag. */
+function takeFigures(state: ScaleState, statistics: Statistics | undefined): ScaleState {
+  if (!statistics) return { ...state, unreadable: true, doubt: false };
+  const figures = countIn(statistics);
+  const readings = state.readings + 1;
+  const truth = state.doubt || state.settled || readings >= READINGS ||
+    // Some servers tell of no assignment, only of starts.
+    (figures.running === state.own.running && figures.assigned > state.own.assigned);
+  const own = truth ? figures : state.own;
+  return { ...state, figures, own, idle: statistics.totalIdleRunners, readings, doubt: false, drained: true };
+}
+
+/** The jobs that the two figures are made of. */
+function countOf({ figures, own, drained }: ScaleState): Count {
+  if (!figures) return own;
+  const running = Math.max(figures.running, own.running);
+  // While events are still in the queue, jobs that wait by our own count may have started or ended: not used then.
+  const assigned = drained ? Math.max(figures.assigned, own.assigned) : figures.assigned;
+  return { assigned, running };
+}
+
+/** Watches for demand that can't be real: unchanged for long, with as many idle runners. */
+function watchDemand(state: ScaleState, count: Count, input: Input): ScaleState {
+  const jobs = Math.max(0, count.assigned - count.running);
+  const phantom = Math.min(state.phantom, jobs);
+  if (jobs !== state.waiting.jobs) return { ...state, phantom, waiting: { jobs, since: input.at } };
+  const long = jobs > 0 && input.at - state.waiting.since >= PHANTOM_AFTER_MS;
+  if (!long || input.kind !== "figures") return { ...state, phantom };
+  return { ...state, phantom: state.idle >= jobs ? jobs : phantom, waiting: { jobs, since: input.at } };
+}
+
+/** The patch, if there is something to tell. */
+function patchOf(
+  state: ScaleState,
+  wanted: Omit<CountPatch, "patchID">,
+  now: { readonly atRest: boolean; readonly jobs: boolean },
+): CountPatch | undefined {
+  const { sent, patches } = state;
+  const numbered = { ...wanted, patchID: patches <= PATCH_ID_MAX ? patches : (patches - 1) % PATCH_ID_MAX + 1 };
+  if (!sent) return numbered;
+  const same = sent.replicas === wanted.replicas && sent.runningJobs === wanted.runningJobs;
+  if (now.atRest) return same && sent.patchID === 0 ? undefined : { ...wanted, patchID: 0 };
+  // The reference's controller replaces finished runners only when the number of the patch moves on.
+  return same && !(state.pruned && now.jobs) ? undefined : numbered;
+}
+
+/** Events that are not known, each once. */
+function unseen(known: Known, events: readonly JobEvent[]): readonly JobEvent[] {
+  const here = new Set<string>();
+  return events.filter((event) => {
+    const key = keyOf(event);
+    if (here.has(key) || knows(known, key)) return false;
+    here.add(key);
+    return true;
+  });
+}
+
+/** What makes an event the same as another one: messages have ids, but those can start again. */
+function keyOf(event: JobEvent): string {
+  const runner = "runnerId" in event ? event.runnerId : 0;
+  return `${event.jobId || `#${event.requestId}`} ${event.type} ${runner}`;
+}
+
+/** Whether the session's figures hold the event already, because it is older than the session. */
+function isCounted(event: JobEvent, countedUntil: number | undefined): boolean {
+  const at = timeOf(event);
+  if (countedUntil === undefined || at === undefined) return false;
+  // A time in whole seconds may have lost up to one.
+  return at + (at % 1000 === 0 ? 1000 : 0) < countedUntil;
+}
+
+function timeOf(event: JobEvent): number | undefined {
+  switch (event.type) {
+    case "available":
+      return undefined;
+    case "assigned":
+      return event.scaleSetAssignedAt ?? event.queuedAt;
+    case "started":
+      return event.runnerAssignedAt;
+    case "completed":
+      return event.finishedAt;
+  }
+}
+
+function countEvents(own: Count, events: readonly JobEvent[]): Count {
+  let { assigned, running } = own;
+  for (const event of events) {
+    if (event.type === "assigned") assigned++;
+    if (event.type === "started") running++;
+    if (event.type === "completed") {
+      assigned--;
+      // A job that was cancelled while it waited never had a runner.
+      if (event.runnerId !== 0 || event.runnerName !== "") running--;
+    }
+  }
+  running = Math.max(0, running);
+  return { assigned: Math.max(assigned, running), running };
+}
+
+function countIn(statistics: Statistics): Count {
+  return { assigned: statistics.totalAssignedJobs, running: statistics.totalRunningJobs };
+}
+
+/** The jobs that can be asked for. */
+function offers(events: readonly JobEvent[]): readonly number[] {
+  const ids = events.filter((event) => event.type === "available").map((event) => event.requestId);
+  return [...new Set(ids.filter((id) => id !== 0))];
+}
