@@ -125,7 +125,8 @@ function textsOf(table: OptionTable, args: readonly string[]): Map<string, strin
     if (name === undefined) {
       if (flag === "help" || flag === "h") return "help";
       const near = nearest(flag, [...names.keys()]);
-      throw new BadOption(`there is no flag --${flag}${near ? `; is --${near} meant?` : ""}`);
+      const shown = /^[\w.-]+$/.test(flag) ? `--${flag}` : JSON.stringify(`--${flag}`);
+      throw new BadOption(`there is no flag ${shown}${near ? `; is --${near} meant?` : ""}`);
     }
     if (text === undefined) text = table[name]!.type === "bool" ? "true" : args[++i];
     if (text === undefined) throw new BadOption(`--${flag} needs a value`);
@@ -169,7 +170,9 @@ function read(option: Exclude<Option, { type: "list" }>, text: string, where: st
     case "enum": {
       if (option.values.includes(text)) return text;
       const near = nearest(text, option.values);
-      throw bad(`one of ${option.values.join(", ")}${near ? `; is ${near} meant?` : ""}`);
+      throw bad(
+        `one of ${option.values.filter((value) => value !== "").join(", ")}${near ? `; is ${near} meant?` : ""}`,
+      );
     }
   }
 }
