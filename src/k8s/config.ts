@@ -63,7 +63,7 @@ export async function inClusterServer(source: ConfigSource): Promise<KubeServer>
   const namespace = (await accountFile(source, "namespace")).trim();
   const token = new Fresh(machine.clock, TOKEN_AGE_MS, async () => {
     const text = (await accountFile(source, "token")).trim();
-    if (!text) throw new ConfigError(`${ACCOUNT}/token is empty`);
+    if (!text) throw new ConfigError(`${accountFolder(source)}/token is empty`);
     secrets?.add(text);
     return text;
   });
@@ -76,9 +76,15 @@ export async function inClusterServer(source: ConfigSource): Promise<KubeServer>
   };
 }
 
-async function accountFile({ machine }: ConfigSource, name: string): Promise<string> {
+/** ARC_SERVICE_ACCOUNT_DIR is for programs that have a pod's identity but not its file system. */
+function accountFolder({ machine }: ConfigSource): string {
+  return machine.env["ARC_SERVICE_ACCOUNT_DIR"] || ACCOUNT;
+}
+
+async function accountFile(source: ConfigSource, name: string): Promise<string> {
+  const { machine } = source;
   try {
-    return await machine.readText(`${ACCOUNT}/${name}`);
+    return await machine.readText(`${accountFolder(source)}/${name}`);
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     const hint = error.missing ? ": the pod has no service account token (automountServiceAccountToken: false?)" : "";

@@ -48,6 +48,8 @@ export interface ControlPlane {
   serviceAccountToken(namespace: string, name: string): Promise<string>;
   /** One JSON call as the admin, for a test's own arrangements. */
   call(method: string, path: string, body?: unknown): Promise<Reply>;
+  /** A child of the test that is to end when this process does, however it ends. */
+  adopt(pid: number): void;
   /** The process id, for tests that measure. */
   pid(which: ControlPlaneProcess): number | undefined;
   /** Ends one process as a crash would and starts it again on its port and data. */
@@ -169,6 +171,10 @@ class Processes implements ControlPlane {
     return ask(`${this.url}${path}`, { method, ca: this.ca, token: this.adminToken, body });
   }
 
+  adopt(pid: number): void {
+    appendFileSync(this.#file("pids"), `${pid}\n`);
+  }
+
   pid(which: ControlPlaneProcess): number | undefined {
     return this.#running.get(which)?.pid;
   }
@@ -255,7 +261,7 @@ class Processes implements ControlPlane {
     const child = spawn(join(this.#assets, which), this.#flags(which), { stdio, detached: true });
     child.unref();
     this.#running.set(which, child);
-    appendFileSync(this.#file("pids"), `${child.pid}\n`);
+    if (child.pid !== undefined) this.adopt(child.pid);
     const limit = Date.now() + (this.#options.timeoutMs ?? 60_000);
     while (!(await this.#ready(which))) {
       if (child.exitCode !== null || child.signalCode !== null) {

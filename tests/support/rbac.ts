@@ -82,9 +82,9 @@ export function controllerRights(account: Account): Creatable[] {
   ];
 }
 
-/** What lets the controller serve scale sets in `namespace`. */
-export function scaleSetRights(namespace: string, account: Account): Creatable[] {
-  return granted(namespace, "scale-set-manager", SCALE_SET_RULES, account);
+/** What lets the controller serve scale sets in `namespace`. Each scale set of a chart brings its own, by its own name. */
+export function scaleSetRights(namespace: string, account: Account, name = "scale-set-manager"): Creatable[] {
+  return granted(namespace, name, SCALE_SET_RULES, account);
 }
 
 function granted(namespace: string, name: string, allowed: readonly Rule[], account: Account): Creatable[] {
