@@ -36,6 +36,12 @@ export const ANNOTATIONS = {
   valuesHash: "actions.github.com/values-hash",
   /** Ours, on a runner: its job has completed (where the CRDs prune runningJobs). */
   jobCompleted: "actions.github.com/job-completed",
+  /** Ours, on a listener's pod: a hash of the spec that it was made from, before the API server added to it. */
+  listenerSpec: "actions.github.com/listener-spec",
+  /** Ours, on a listener's pod: the version of its config secret, so that the kubelet looks at the volume at once. */
+  listenerConfig: "actions.github.com/listener-config",
+  /** Ours, on a listener: the message session that an embedded loop has open, for the next leader to end. */
+  sessionId: "actions.github.com/session-id",
 } as const;
 
 /** Annotations that the chart sets: the names of protected objects, in the order in which they are released. */

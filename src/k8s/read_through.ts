@@ -2,7 +2,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { KubeClient } from "./client.ts";
 import { KubeError } from "./errors.ts";
-import { isNewer, keyOf, type KubeObject, type ObjectRef, type Resource, type Stored } from "./resource.ts";
+import { isDeleting, isNewer, keyOf, type KubeObject, type ObjectRef, type Resource, type Stored } from "./resource.ts";
 import type { Overlay } from "./store.ts";
 
 export interface ReadThroughOptions<T extends KubeObject> {
@@ -11,6 +11,8 @@ export interface ReadThroughOptions<T extends KubeObject> {
   readonly clock: Clock;
   /** How long an answer, also "there is none", is believed. In milliseconds; default 10 minutes. */
   readonly ttlMs?: number;
+  /** How long an object that is being deleted is believed to be still there. In milliseconds; default 2 seconds. */
+  readonly deletingTtlMs?: number;
 }
 
 interface Entry<T extends KubeObject> {
@@ -26,7 +28,7 @@ interface Entry<T extends KubeObject> {
  */
 export class ReadThrough<T extends KubeObject> implements Overlay<T> {
   readonly #options: ReadThroughOptions<T>;
-  /** In order of expiry, because every entry lives equally long. */
+  /** In order of expiry, nearly: all but those that are being deleted live equally long. */
   readonly #entries = new Map<string, Entry<T>>();
   readonly #keyOfUid = new Map<string, string>();
   readonly #flights = new Map<string, Promise<Stored<T> | undefined>>();
@@ -118,7 +120,9 @@ export class ReadThrough<T extends KubeObject> implements Overlay<T> {
       if (until > now) break;
       this.#drop(old);
     }
-    this.#entries.set(key, { object, until: now + (this.#options.ttlMs ?? 600_000) });
+    const { ttlMs = 600_000, deletingTtlMs = 2_000 } = this.#options;
+    const life = object && isDeleting(object) ? Math.min(ttlMs, deletingTtlMs) : ttlMs;
+    this.#entries.set(key, { object, until: now + life });
     if (object) this.#keyOfUid.set(object.metadata.uid, key);
   }
 

@@ -48,6 +48,16 @@ export const RUNNER_SET_INDEXES = {
 /** Indexes of the store of AutoscalingListeners. */
 export const LISTENER_INDEXES = { [BY_SCALE_SET]: scaleSetKeyOf };
 
+/** Keeps of a pod in the controller's namespace what the controllers read: how it is, not what it was made from. */
+export function projectOwnPod({ metadata, spec, status }: Stored<Pod>): Stored<Pod> {
+  const { managedFields: _fields, ...meta } = metadata as Stored<Pod>["metadata"] & { managedFields?: unknown };
+  return {
+    metadata: meta,
+    spec: { restartPolicy: spec?.restartPolicy, nodeName: spec?.nodeName, containers: [] },
+    status,
+  };
+}
+
 /** Key of the scale set that a listener is for. Its spec is the only tie: an owner can't be in another namespace. */
 export function scaleSetKeyOf(listener: AutoscalingListener): string {
   return `${listener.spec?.autoscalingRunnerSetNamespace ?? ""}/${listener.spec?.autoscalingRunnerSetName ?? ""}`;

@@ -38,6 +38,7 @@ const TABLE = {
   listenerFirst: [1_000, "the first wait before a listener pod that ended by itself is made again"],
   listenerMost: [60_000, "the longest wait before a listener pod that ended by itself is made again"],
   listenerHealthy: [600_000, "a listener that ran for so long before it ended has earned the first wait again"],
+  childrenGoing: [5_000, "an object that is being deleted and not watched is looked for again after this time"],
   listenerForce: [300_000, "a listener pod that is still there so long after its grace period is removed by force"],
 } as const satisfies Record<string, readonly [ms: number, doc: string]>;
 

@@ -1,0 +1,213 @@
+/** Message loops in the controller's own process: the same loop that runs in a listener pod. */
+import type { ActionsService } from "../../github/service.ts";
+import type { KubeClient } from "../../k8s/client.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { type ConfigUrl, parseConfigUrl } from "../../lib/config_url.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Random } from "../../lib/random.ts";
+import { delayOf } from "../../lib/backoff.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { LoopHealth } from "../../listener/health.ts";
+import { runLoop } from "../../listener/loop.ts";
+import type { LoopWaits, SessionKeeper } from "../../listener/loop_deps.ts";
+import type { ListenerMetrics } from "../../listener/metrics.ts";
+import { same } from "../shared/drift.ts";
+import { type Problem, problemOf } from "../shared/problems.ts";
+import type { ScaleSetGone } from "../shared/scale_set_gone.ts";
+import type { Services } from "../shared/services.ts";
+import type { LoopHost, LoopSpec, LoopState } from "./loop_host.ts";
+
+export interface EmbeddedLoopsOptions {
+  readonly kube: KubeClient;
+  readonly services: Services;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Names this process to GitHub. */
+  readonly owner: string;
+  /** The metrics of one scale set's loop. */
+  readonly metricsOf: (
+    set: { readonly name: string; readonly namespace: string; readonly configUrl: ConfigUrl },
+  ) => ListenerMetrics;
+  /** Where the session's id is kept for the next leader. */
+  readonly sessionsOf: (key: string) => SessionKeeper;
+  readonly gone: ScaleSetGone;
+  /** Has the key's listener looked at: what its condition says may have changed. */
+  readonly wake: (key: string) => void;
+  readonly waits?: Partial<LoopWaits>;
+}
+
+/** How long to wait before a source that can't be used is tried again. */
+const SOURCE_RETRY = { firstMs: 1_000, maxMs: 30_000, jitter: 0.2 };
+
+/** All loops of this process. */
+export class EmbeddedLoops implements LoopHost {
+  readonly #options: EmbeddedLoopsOptions;
+  readonly #loops = new Map<string, EmbeddedLoop>();
+
+  constructor(options: EmbeddedLoopsOptions) {
+    this.#options = options;
+  }
+
+  ensure(key: string, spec: LoopSpec): void {
+    const running = this.#loops.get(key);
+    if (running?.takes(spec)) return;
+    // Another scale set needs another session: the old one is ended first, then the listener is looked at again.
+    if (running) {
+      this.#stopLoop(key, running);
+      return;
+    }
+    const loop = new EmbeddedLoop(key, spec, this.#options);
+    this.#loops.set(key, loop);
+    loop.start();
+  }
+
+  async stop(key: string): Promise<void> {
+    const loop = this.#loops.get(key);
+    if (loop) await this.#stopLoop(key, loop);
+  }
+
+  /** Ends all loops: the process gives the lease back, or ends. */
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#loops.keys()].map((key) => this.stop(key)));
+  }
+
+  state(key: string): LoopState | undefined {
+    return this.#loops.get(key)?.state;
+  }
+
+  #stopLoop(key: string, loop: EmbeddedLoop): Promise<void> {
+    return loop.stop().finally(() => {
+      if (this.#loops.get(key) !== loop) return;
+      this.#loops.delete(key);
+      this.#options.wake(key);
+    });
+  }
+}
+
+class EmbeddedLoop {
+  readonly #key: string;
+  readonly #options: EmbeddedLoopsOptions;
+  readonly #log: Log;
+  readonly #abort = new AbortController();
+  readonly #health: LoopHealth;
+  readonly #listeners = new Set<() => void>();
+  #spec: LoopSpec;
+  #service: ActionsService | undefined;
+  /** Why there is no service. */
+  #problem: Problem | undefined;
+  #reading: Promise<void> | undefined;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(key: string, spec: LoopSpec, options: EmbeddedLoopsOptions) {
+    this.#key = key;
+    this.#spec = spec;
+    this.#options = options;
+    this.#log = options.log.with({ listener: key });
+    this.#health = new LoopHealth(options.clock, () => this.#onHealth());
+  }
+
+  get state(): LoopState {
+    const problem = this.#problem ?? this.#health.problem;
+    const trouble = problem && { reason: "kind" in problem ? problem.kind : problem.reason, message: problem.message };
+    return { spec: this.#spec, stopping: this.#abort.signal.aborted, ...(trouble && { trouble }) };
+  }
+
+  /** Takes up what has changed. @returns false when that needs another loop */
+  takes(spec: LoopSpec): boolean {
+    const before = this.#spec;
+    const isSame = before.scaleSetId === spec.scaleSetId && same(before.runnerSet, spec.runnerSet) &&
+      before.source.githubConfigUrl === spec.source.githubConfigUrl && !this.#abort.signal.aborted;
+    if (!isSame) return false;
+    this.#spec = spec;
+    if (same(before.source, spec.source)) this.#tell();
+    else this.#read(false);
+    return true;
+  }
+
+  start(): void {
+    this.#done = this.#run().catch((error) => {
+      if (!this.#abort.signal.aborted) this.#log.error("a message loop has ended", { error: messageOf(error) });
+    });
+  }
+
+  /** Resolves when the session is ended and the loop too. */
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error("the listener is not wanted any more"));
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { kube, clock, random, owner, metricsOf, sessionsOf, waits } = this.#options;
+    const service = await this.#firstService();
+    const { runnerSet, scaleSetId, source } = this.#spec;
+    const configUrl = parseConfigUrl(source.githubConfigUrl ?? "");
+    await runLoop({
+      service: () => this.#service ?? service,
+      kube,
+      runnerSet,
+      scaleSetId,
+      owner,
+      clock,
+      random,
+      log: this.#log,
+      metrics: metricsOf({ ...runnerSet, configUrl }),
+      health: this.#health,
+      limits: () => ({ minRunners: this.#spec.minRunners, maxRunners: this.#spec.maxRunners }),
+      onChange: (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+      onRefused: () => this.#read(true),
+      sessions: sessionsOf(this.#key),
+      ...(waits && { waits }),
+    }, this.#abort.signal);
+  }
+
+  /** Waits until the source can be used. */
+  async #firstService(): Promise<ActionsService> {
+    const { clock, random } = this.#options;
+    for (let attempt = 0;; attempt++) {
+      await this.#read(attempt > 0);
+      if (this.#service) return this.#service;
+      await clock.sleep(delayOf(SOURCE_RETRY, attempt, random), this.#abort.signal);
+    }
+  }
+
+  /** Reads the source and takes the client that is made of it; those who ask meanwhile share the reading. */
+  #read(fresh: boolean): Promise<void> {
+    this.#reading ??= this.#readOnce(fresh).finally(() => this.#reading = undefined);
+    return this.#reading;
+  }
+
+  async #readOnce(fresh: boolean): Promise<void> {
+    const { services, wake } = this.#options;
+    const { source } = this.#spec;
+    const before = this.#problem;
+    try {
+      if (fresh) services.refresh(source);
+      const service = await services.of(source);
+      this.#problem = undefined;
+      if (service !== this.#service) {
+        this.#service = service;
+        this.#tell();
+      }
+    } catch (error) {
+      this.#problem = problemOf(error);
+    }
+    if (this.#problem?.message !== before?.message) wake(this.#key);
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #onHealth(): void {
+    const { gone, wake } = this.#options;
+    const { runnerSet, scaleSetId } = this.#spec;
+    if (this.#health.problem?.kind === "ScaleSetNotFound") {
+      gone.report(`${runnerSet.namespace}/${runnerSet.name}`, scaleSetId);
+    }
+    wake(this.#key);
+  }
+}

@@ -1,0 +1,25 @@
+/** What a listener's status says. Pure. */
+import { AUTOSCALING_LISTENERS, type AutoscalingListenerStatus } from "../../api/kinds.ts";
+import { refOf } from "../../k8s/resource.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { patch, type Step } from "../../runtime/plan.ts";
+import { conditionsOf, type Saying } from "../shared/conditions.ts";
+import { mergePatch } from "../shared/drift.ts";
+import type { Problem } from "../shared/problems.ts";
+import type { Observed } from "./observe.ts";
+
+/** Steps that make the status say whether the listener is at work: none when it does already. */
+export function statusSteps({ listener }: Observed, unready: Problem | undefined, now: Instant): Step[] {
+  const { generation } = listener.metadata;
+  const ready: Saying = unready
+    ? { type: "Ready", status: "False", reason: unready.reason, message: unready.message }
+    : { type: "Ready", status: "True", reason: "Listening", message: "the listener runs" };
+  const wanted: AutoscalingListenerStatus = {
+    ...listener.status,
+    observedGeneration: generation,
+    conditions: conditionsOf(listener.status?.conditions, [ready], { now, generation }),
+  };
+  const body = mergePatch(listener.status ?? {}, wanted);
+  if (body === undefined) return [];
+  return [patch(AUTOSCALING_LISTENERS, refOf(listener), { status: body }, { subresource: "status", goneIsDone: true })];
+}
