@@ -68,7 +68,8 @@ export class EventRecorder {
   #forbiddenUntil = 0;
 
   constructor(options: EventRecorderOptions) {
-    this.#options = { windowMs: 600_000, perObject: 25, ...options };
+    const { windowMs = 600_000, perObject = 25 } = options;
+    this.#options = { ...options, windowMs, perObject };
   }
 
   /** Events that were not sent: beyond an object's share, too many at once, or refused. */

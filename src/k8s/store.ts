@@ -120,7 +120,6 @@ export class Store<T extends KubeObject> implements Reader<T>, Overlay<T> {
     if (isNewer(this.#version, resourceVersion)) this.#forgetHistory(changes);
     this.#version = resourceVersion;
     const listed = new Set(items.map((item) => item.metadata.uid));
-    this.#dead.listed(resourceVersion, (uid) => listed.has(uid));
     for (const [uid, key] of [...this.#keys]) {
       if (!listed.has(uid)) this.#lost(uid, key, resourceVersion, changes);
     }
@@ -142,8 +141,8 @@ export class Store<T extends KubeObject> implements Reader<T>, Overlay<T> {
     const { uid, resourceVersion } = object.metadata;
     const key = this.#keys.get(uid);
     const changes: Change<T>[] = [];
-    if (key === undefined) this.#dead.told(uid, resourceVersion);
-    else this.#lost(uid, key, resourceVersion, changes);
+    this.#dead.told(uid);
+    if (key !== undefined) this.#lost(uid, key, resourceVersion, changes);
     this.#advance(resourceVersion, changes);
     this.#publish(changes);
   }
@@ -176,8 +175,7 @@ export class Store<T extends KubeObject> implements Reader<T>, Overlay<T> {
   deleted(uid: string, left?: Stored<T>): void {
     if (left && isThereAfterDelete(left)) return this.wrote(left);
     const key = this.#keys.get(uid);
-    const shown = key === undefined ? undefined : this.#shown.get(key);
-    this.#dead.deleted(uid, shown?.metadata.resourceVersion);
+    this.#dead.add(uid);
     if (key !== undefined) this.#publish([this.#set(key, undefined)]);
   }
 
@@ -194,19 +192,17 @@ export class Store<T extends KubeObject> implements Reader<T>, Overlay<T> {
       this.#ownOnly.add(uid);
       return;
     }
-    this.#dead.told(uid, version);
     changes.push(this.#set(key, undefined));
   }
 
   /** Shows a living object, unless what is shown under its name is as new; says what has changed. */
   #take(object: Stored<T>): Change<T> | undefined {
     const { uid, resourceVersion } = object.metadata;
-    if (this.#dead.covers(uid, resourceVersion)) return undefined;
+    if (this.#dead.has(uid)) return undefined;
     const key = keyOf(object);
     const shown = this.#shown.get(key);
     if (shown && !isNewer(resourceVersion, shown.metadata.resourceVersion)) return undefined;
-    if (shown && shown.metadata.uid !== uid) this.#dead.told(shown.metadata.uid, resourceVersion);
-    this.#dead.lift(uid);
+    if (shown && shown.metadata.uid !== uid) this.#dead.add(shown.metadata.uid);
     return this.#set(key, this.#project(object));
   }
 

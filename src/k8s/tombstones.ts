@@ -1,88 +1,56 @@
 import type { Clock } from "../lib/clock.ts";
-import { isNewer } from "./resource.ts";
 
-/** How long the dead are remembered once nothing more is expected of them, in milliseconds. */
-const REMEMBERED_MS = 60_000;
-/** How long at most we wait for the watch to tell of a death that we know of: longer than any watch request lasts. */
-const AWAITED_MS = 15 * 60_000;
-
-interface Tombstone {
-  /** Monotonic milliseconds. */
-  readonly until: number;
-  /** The version at which the object was gone; undefined while only the answer to our own delete is known. */
-  readonly goneAt: string | undefined;
-}
+/** How long the dead are remembered after the watch has told of their end, in milliseconds. */
+const TOLD_MS = 60_000;
+/** How long while it has not: longer than a watch request lasts, for that long can a dead connection keep it from us. */
+const UNTOLD_MS = 15 * 60_000;
 
 /**
- * UIDs of objects that are gone, so that a late answer or a lagging watch resurrects nothing. A death that the watch
- * has told has a version: what comes with a newer one is no ghost (an object may leave a selection and come back).
+ * UIDs of objects of which we know, from our own writes, that they are gone for good: the watch may lag behind that and
+ * still tell of their life. What the watch itself tells needs no memory, because it comes in order.
  */
 export class Tombstones {
   readonly #clock: Clock;
-  /** Those that the watch has told or never will: oldest first. */
-  readonly #settled = new Map<string, Tombstone>();
-  /** Those that the watch is yet to tell, with the newest version that we know of the object: oldest first. */
-  readonly #awaited = new Map<string, Tombstone & { readonly lastSeen: string }>();
+  /** Until when, in monotonic milliseconds; oldest first. */
+  readonly #untold = new Map<string, number>();
+  readonly #told = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get size(): number {
-    return this.#settled.size + this.#awaited.size;
+    return this.#untold.size + this.#told.size;
   }
 
-  /** Whether version `version` of object `uid` is one of a dead object. */
-  covers(uid: string, version: string): boolean {
-    if (this.#awaited.has(uid)) return true;
-    const tombstone = this.#settled.get(uid);
-    return tombstone !== undefined && (tombstone.goneAt === undefined || !isNewer(version, tombstone.goneAt));
+  has(uid: string): boolean {
+    return this.#untold.has(uid) || this.#told.has(uid);
   }
 
-  /** The watch, or a newer object of the same name, says that the object was gone at `version`. */
-  told(uid: string, version: string): void {
-    this.#awaited.delete(uid);
-    this.#settle(uid, version);
+  /** The object is gone for good. */
+  add(uid: string): void {
+    if (!this.has(uid)) this.#untold.set(uid, this.#clock.monotonic() + UNTOLD_MS);
+    this.#purge();
   }
 
   /**
-   * The answer to our own delete says so.
-   * @param lastSeen the newest version that we know of it, when the watch will tell of its end too
+   * The watch has told that the object is gone, or has left its selection: then it may return there once more before
+   * the watch comes to its end.
    */
-  deleted(uid: string, lastSeen: string | undefined): void {
-    if (this.#settled.has(uid) || this.#awaited.has(uid)) return;
-    if (lastSeen === undefined) this.#settle(uid, undefined);
-    else this.#awaited.set(uid, { until: this.#clock.monotonic() + AWAITED_MS, goneAt: undefined, lastSeen });
+  told(uid: string): void {
+    if (this.#untold.delete(uid)) this.#told.set(uid, this.#clock.monotonic() + TOLD_MS);
     this.#purge();
-  }
-
-  /** A list of version `version` has come: the dead that were alive before it and are not in it were gone by then. */
-  listed(version: string, has: (uid: string) => boolean): void {
-    for (const [uid, { lastSeen }] of this.#awaited) {
-      if (!isNewer(lastSeen, version) && !has(uid)) this.told(uid, version);
-    }
-  }
-
-  /** The object lives after all. */
-  lift(uid: string): void {
-    this.#settled.delete(uid);
   }
 
   clear(): void {
-    this.#settled.clear();
-    this.#awaited.clear();
-  }
-
-  #settle(uid: string, goneAt: string | undefined): void {
-    this.#settled.delete(uid); // so that the order of the map stays the order of time
-    this.#settled.set(uid, { until: this.#clock.monotonic() + REMEMBERED_MS, goneAt });
-    this.#purge();
+    this.#untold.clear();
+    this.#told.clear();
   }
 
   #purge(): void {
     const now = this.#clock.monotonic();
-    for (const map of [this.#settled, this.#awaited]) {
-      for (const [uid, { until }] of map) {
+    for (const map of [this.#untold, this.#told]) {
+      for (const [uid, until] of map) {
         if (until > now) break;
         map.delete(uid);
       }
