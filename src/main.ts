@@ -2,9 +2,8 @@
 import process from "node:process";
 import { commandOf, COMMANDS, mainHelp } from "./commands/table.ts";
 import { messageOf } from "./lib/errors.ts";
-import { nodeRuntime, onSignals, type Runtime, type StopSignal } from "./lib/runtime.ts";
-
-const EXIT_CODES: Readonly<Record<StopSignal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+import { nodeRuntime, onSignals, type Runtime } from "./lib/runtime.ts";
+import { Stop } from "./lib/stop.ts";
 
 async function main(io: Runtime): Promise<number> {
   const choice = commandOf(io.names, io.args);
@@ -20,14 +19,10 @@ async function main(io: Runtime): Promise<number> {
   return await run(choice.args, io);
 }
 
-/** The first signal asks the command to end, the second one ends the process at once. */
 function start(): void {
-  const stop = new AbortController();
+  const stop = new Stop((code) => process.exit(code));
+  onSignals(["SIGTERM", "SIGINT"], (signal) => stop.take(signal));
   const io = nodeRuntime(stop.signal);
-  onSignals(["SIGTERM", "SIGINT"], (signal) => {
-    if (stop.signal.aborted) process.exit(EXIT_CODES[signal]);
-    stop.abort(new Error(`asked to end by ${signal}`));
-  });
   main(io).catch((error: unknown) => {
     io.stderr.write(`arc: ${messageOf(error)}\n`);
     return 1;

@@ -33,8 +33,7 @@ const cluster = optionTable({
     type: "string",
     unit: "PATH",
     group: "Cluster",
-    help:
-      "Reach the cluster by this kubeconfig. Without it: KUBECONFIG, else the pod's service account, " +
+    help: "Reach the cluster by this kubeconfig. Without it: KUBECONFIG, else the pod's service account, " +
       "else ~/.kube/config.",
   },
   context: {

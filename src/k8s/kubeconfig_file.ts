@@ -1,6 +1,6 @@
 /** Kubeconfig files: which ones, how several become one, and what a context of them says. */
 import { delimiter, dirname, isAbsolute, join } from "node:path";
-import { load, YAML11_SCHEMA, YAMLException } from "js-yaml";
+import { loadAll, YAML11_SCHEMA, YAMLException } from "js-yaml";
 import * as z from "zod";
 import { FileError } from "../lib/runtime.ts";
 import { ConfigError, type ConfigSource, type ServerChoice } from "./config.ts";
@@ -163,7 +163,7 @@ function mergeInto(merged: Merged, path: string, content: string): void {
 function parse(path: string, content: string): z.infer<typeof fileSchema> {
   let document: unknown;
   try {
-    document = load(content, { schema: YAML11_SCHEMA });
+    [document] = loadAll(content, { schema: YAML11_SCHEMA });
   } catch (error) {
     // The whole message would quote the file, and the file holds credentials.
     const { reason, mark } = error instanceof YAMLException ? error : {};
