@@ -145,26 +145,40 @@ function ownerPath(config: ConfigUrl): string {
 
 /** What stands in `Authorization: Bearer` towards the REST API. */
 function bearerOf(wire: Wire, config: ConfigUrl, credentials: Credentials): () => Promise<string> {
+  const checked = checkCredentials(credentials);
+  if (checked.kind === "pat") return async () => checked.token;
+  const { key, appId, installationId } = checked;
+  const path = `app/installations/${installationId}/access_tokens`;
+  return async () => {
+    const reply = await wire.send({
+      method: "POST",
+      url: `${config.apiBase}/${path}`,
+      authorization: `Bearer ${appToken(key, appId, wire.options.clock.now())}`,
+      label: `POST ${path}`,
+    });
+    return parsed(reply, tokenReply).token;
+  };
+}
+
+/** Credentials that are fit for use, as far as that can be told without GitHub. */
+export type CheckedCredentials =
+  | { readonly kind: "pat"; readonly token: string }
+  | { readonly kind: "app"; readonly appId: string; readonly installationId: number; readonly key: KeyObject };
+
+/** Trims and checks credentials. @throws CredentialsError */
+export function checkCredentials(credentials: Credentials): CheckedCredentials {
   if (credentials.kind === "pat") {
     const token = credentials.token.trim();
     if (token === "") throw new CredentialsError("the GitHub token is empty");
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw new CredentialsError("the GitHub token has a blank or a character in it that no token has");
     }
-    return async () => token;
+    return { kind: "pat", token };
   }
-  const key = privateKeyOf(credentials.privateKey);
   const appId = credentials.appId.trim();
   if (appId === "") throw new CredentialsError("the GitHub App's id is empty");
-  return async () => {
-    const reply = await wire.send({
-      method: "POST",
-      url: `${config.apiBase}/app/installations/${credentials.installationId}/access_tokens`,
-      authorization: `Bearer ${appToken(key, appId, wire.options.clock.now())}`,
-      label: `POST app/installations/${credentials.installationId}/access_tokens`,
-    });
-    return parsed(reply, tokenReply).token;
-  };
+  const { installationId, privateKey } = credentials;
+  return { kind: "app", appId, installationId, key: privateKeyOf(privateKey) };
 }
 
 /**
