@@ -15,6 +15,9 @@ const DEPRECATED = 7;
 export function ended(seen: Seen, pod: SeenPod, end: End, now: Instant): Plan<Call> {
   const { runner, memory, settings: { waits } } = seen;
   if (memory.endedWell) return finished(seen, pod);
+  // The runner's program ends when the service lets it go: no fault of its own.
+  if (seen.released) return act("let-go", remove(EPHEMERAL_RUNNERS, refOf(runner)));
+  if (seen.asked && !hasJob(runner)) return rest("let-go-soon", waits.lateFacts);
   // Somebody ends the pod from outside: whatever its exit code says, the runner has not failed.
   if (end.exitCode !== 0 && (pod.isDeleting || end.disrupted !== undefined)) {
     return lost(seen, end.disrupted ?? "PodDeleted", `its pod was ended from outside (${describe(end)})`);

@@ -48,6 +48,8 @@ export interface Seen {
   readonly mayBeRegistered: boolean;
   /** The service let the runner go when the set asked it to. */
   readonly released: boolean;
+  /** The set has asked the service to let the runner go, and the service has not refused. */
+  readonly asked: boolean;
   readonly settings: RunnerSettings;
 }
 

@@ -143,6 +143,7 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
       calling: performance.running?.do,
       mayBeRegistered: !book.wasBornHere(key) || book.wasRegistered(uid),
       released: book.isReleased(uid),
+      asked: book.isAsked(uid),
       settings: { version, waits, annotatePods: annotatePods && this.#mayPatchPods },
     };
   }

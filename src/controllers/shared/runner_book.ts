@@ -11,6 +11,7 @@ export class RunnerBook {
   readonly #births = new Set<string>();
   /** Runner UID -> id of its registration at the service; undefined: asked for, the id is not known. */
   readonly #registrations = new Map<string, number | undefined>();
+  readonly #asked = new Set<string>();
   readonly #released = new Set<string>();
   /** Set UID -> UIDs of its runners whose container has ended. */
   readonly #ended = new Map<string, Set<string>>();
@@ -45,6 +46,21 @@ export class RunnerBook {
     return this.#registrations.get(uid);
   }
 
+  /** The service is being asked to let the runner go: when it does, the runner's program ends by itself. */
+  asked(uid: string): void {
+    this.#asked.add(uid);
+  }
+
+  /** The service would not let the runner go. */
+  refused(uid: string): void {
+    this.#asked.delete(uid);
+  }
+
+  /** Whether the end of the runner's container is what somebody has asked for. */
+  isAsked(uid: string): boolean {
+    return this.#asked.has(uid) || this.#released.has(uid);
+  }
+
   /** The service does not know the runner any more. */
   released(uid: string): void {
     this.#released.add(uid);
@@ -74,6 +90,7 @@ export class RunnerBook {
     this.#births.delete(key);
     this.#registrations.delete(uid);
     this.#released.delete(uid);
+    this.#asked.delete(uid);
     const ended = setUid === undefined ? undefined : this.#ended.get(setUid);
     ended?.delete(uid);
     if (setUid !== undefined && ended?.size === 0) this.#ended.delete(setUid);

@@ -12,6 +12,8 @@ export const BY_JOB_GENERATION = "jobGeneration";
 export const BY_REVISION = "revision";
 /** All runners of a set. Values: its UID. */
 export const BY_SET = "set";
+/** Values: the runner's own UID. */
+export const BY_UID = "uid";
 
 /** Indexes of the store of EphemeralRunners. */
 export const RUNNER_INDEXES = {
@@ -31,6 +33,7 @@ export const RUNNER_INDEXES = {
     return `${uid}/${revisionOfRunner(runner)}/${state}`;
   },
   [BY_SET]: setUidOf,
+  [BY_UID]: (runner: EphemeralRunner): string | undefined => runner.metadata?.uid,
 };
 
 /** Keeps of a runner's pod what the controllers read: a few hundred bytes of many thousand. */

@@ -1,0 +1,98 @@
+/** What a set of runners needs next. Pure; the rules are those of docs/behaviour.md, "How many runners". */
+import { EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS, type EphemeralRunner } from "../../api/kinds.ts";
+import { FINALIZERS } from "../../api/names.ts";
+import { refOf, SECRETS, type Stored } from "../../k8s/resource.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { act, create, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
+import { same } from "../shared/drift.ts";
+import { revisionOfRunner } from "../shared/revision.ts";
+import { runnerOf } from "./build.ts";
+import type { RetireCall } from "./calls.ts";
+import { ripe } from "./count.ts";
+import { drain } from "./drain.ts";
+import type { Seen } from "./observe.ts";
+import { MOST_AT_ONCE, type Part, soonest, statusStepOf, until } from "./parts.ts";
+import { rolloutOf } from "./rollout.ts";
+import { allowanceOf, isRefused } from "./trouble.ts";
+
+export function decide(seen: Seen, now: Instant): Plan<RetireCall> {
+  const { set } = seen;
+  if (seen.deletingSince !== undefined) return drain(seen, now);
+  const { finalizers = [], resourceVersion } = set.metadata;
+  if (!finalizers.includes(FINALIZERS.ephemeralRunnerSet)) {
+    const metadata = { finalizers: [...finalizers, FINALIZERS.ephemeralRunnerSet], resourceVersion };
+    return act("add-finalizer", patch(EPHEMERAL_RUNNER_SETS, refOf(set), { metadata }));
+  }
+  const proxy = proxyStep(seen);
+  if (proxy) return act("proxy-secret", proxy);
+
+  const rollout = rolloutOf(seen);
+  const making = makingOf(seen, rollout.surge, now);
+  const removing = removingOf(seen, rollout, now);
+  const status = statusStepOf(seen, now);
+  const clearing = [...seen.letGo, ...seen.stale].map((runner) => remove(EPHEMERAL_RUNNERS, refOf(runner)));
+  const steps = [...making.steps, ...removing.steps, ...clearing, ...status.steps];
+  const inMs = soonest([
+    making.inMs,
+    removing.inMs,
+    status.inMs,
+    until(seen.nextStale, now),
+    until(seen.nextChange, now),
+  ]);
+  const why = making.steps.length > 0
+    ? "create"
+    : removing.steps.length > 0
+    ? "remove"
+    : clearing.length > 0
+    ? "clear"
+    : "status";
+  return steps.length > 0 ? act(why, steps, inMs) : rest("settled", inMs);
+}
+
+/** The secret comes before any runner whose pod would refer to it. */
+function proxyStep({ proxy }: Seen): Step<RetireCall> | undefined {
+  if (!proxy?.wanted) return undefined;
+  if (!proxy.there) return create(SECRETS, proxy.wanted);
+  const { data, metadata } = proxy.wanted;
+  if (same(proxy.there.data, data)) return undefined;
+  return patch(SECRETS, refOf(proxy.there), { data, metadata: { labels: metadata?.labels } });
+}
+
+/** Runners to be made. */
+function makingOf(seen: Seen, surge: number, now: Instant): Part {
+  const { set, needs, names, census, trouble, waits, revisions, proxy } = seen;
+  if (proxy?.problem !== undefined) return { steps: [] };
+  const late = ripe(seen.late, waits.lateCreation, now);
+  const wanted = Math.max(0, needs.lack) + late.value + surge;
+  if (wanted === 0) return { steps: [], inMs: late.inMs };
+  const allowance = allowanceOf(wanted, census.pending, trouble, waits, now);
+  const making = names.slice(0, Math.min(wanted, allowance.count));
+  return {
+    steps: making.map((name) => create(EPHEMERAL_RUNNERS, runnerOf(set, name, revisions.current))),
+    inMs: soonest([late.inMs, allowance.inMs]),
+  };
+}
+
+/** Runners that the service is asked to let go; those that it lets go are deleted by the next plan. */
+function removingOf(seen: Seen, rollout: { readonly retire: number; readonly spared: number }, now: Instant): Part {
+  const { set, waits, trouble } = seen;
+  const isForced = (set.spec?.patchID ?? 0) === 0;
+  const surplus = ripe(seen.surplus, waits.surplus, now);
+  const tooMany = Math.max(0, (isForced ? seen.needs.surplus : surplus.value) - rollout.spared);
+  const { inMs } = surplus;
+  if (seen.isRetiring) return { steps: [], inMs };
+  const retryIn = until(seen.retryRetireAt, now);
+  if (tooMany + rollout.retire === 0 && !trouble.deprecation) return { steps: [], inMs };
+  if (retryIn !== undefined && retryIn > 0) return { steps: [], inMs: soonest([inMs, retryIn]) };
+  const candidates = seen.removable();
+  const chosen = new Set(candidates.slice(0, tooMany));
+  // What GitHub refuses to serve is of no use: all that were made before it said so go.
+  for (const runner of candidates) if (isRefused(runner, trouble.deprecation)) chosen.add(runner);
+  for (const runner of candidates.filter(isOld(seen)).slice(0, rollout.retire)) chosen.add(runner);
+  const runners = [...chosen].slice(0, MOST_AT_ONCE);
+  return { steps: runners.length > 0 ? [perform({ do: "retire", runners })] : [], inMs };
+}
+
+function isOld({ revisions }: Seen): (runner: Stored<EphemeralRunner>) => boolean {
+  return (runner) => revisionOfRunner(runner) !== revisions.current;
+}

@@ -1,0 +1,56 @@
+/** How a set goes: runners that can take a job with the service's leave, busy ones when they are done. Pure. */
+import { EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS } from "../../api/kinds.ts";
+import { FINALIZERS } from "../../api/names.ts";
+import { refOf, SECRETS } from "../../k8s/resource.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { act, type EventStep, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
+import type { RetireCall } from "./calls.ts";
+import type { Seen } from "./observe.ts";
+import { MOST_AT_ONCE, soonest, statusStepOf } from "./parts.ts";
+
+export function drain(seen: Seen, now: Instant): Plan<RetireCall> {
+  const { set, total } = seen;
+  const { finalizers = [], resourceVersion } = set.metadata;
+  if (!finalizers.includes(FINALIZERS.ephemeralRunnerSet)) return rest("leaving");
+  if (total > 0) return dismissRunners(seen, now);
+  const secret = seen.proxy?.there;
+  if (secret) return act("remove-proxy-secret", remove(SECRETS, refOf(secret)));
+  const left = finalizers.filter((finalizer) => finalizer !== FINALIZERS.ephemeralRunnerSet);
+  const body = { metadata: { finalizers: left.length > 0 ? left : null, resourceVersion } };
+  return act("drained", patch(EPHEMERAL_RUNNER_SETS, refOf(set), body, { goneIsDone: true }));
+}
+
+function dismissRunners(seen: Seen, now: Instant): Plan<RetireCall> {
+  const steps: Step<RetireCall>[] = [...seen.letGo, ...seen.remains()].map((runner) =>
+    remove(EPHEMERAL_RUNNERS, refOf(runner))
+  );
+  const retryIn = seen.retryRetireAt === undefined ? 0 : Math.max(0, seen.retryRetireAt - now);
+  const candidates = seen.removable();
+  if (isExpired(seen, now)) {
+    // GitHub does not answer. These have no job as far as anybody here can know.
+    if (candidates.length > 0) steps.push(gaveUp(seen, candidates.length));
+    for (const runner of candidates) steps.push(remove(EPHEMERAL_RUNNERS, refOf(runner)));
+  } else if (candidates.length > 0 && !seen.isRetiring && retryIn === 0) {
+    steps.push(perform({ do: "retire", runners: candidates.slice(0, MOST_AT_ONCE) }));
+  }
+  const status = statusStepOf(seen, now);
+  steps.push(...status.steps);
+  const inMs = soonest([status.inMs, retryIn > 0 ? retryIn : undefined, seen.retireFailingSince && seen.waits.timeBox]);
+  return steps.length > 0 ? act("drain", steps, inMs) : rest("draining", inMs);
+}
+
+/** Only a service that gives no answer runs out of time; one that says "job still running" does not. */
+function isExpired({ deletingSince, retireFailingSince, waits }: Seen, now: Instant): boolean {
+  return retireFailingSince !== undefined && deletingSince !== undefined && now - deletingSince >= waits.timeBox;
+}
+
+function gaveUp({ set }: Seen, count: number): EventStep {
+  return {
+    do: "event",
+    kind: EPHEMERAL_RUNNER_SETS,
+    about: set,
+    type: "Warning",
+    reason: "CleanupIncomplete",
+    message: `GitHub did not answer in time: ${count} runners are removed here and may still be registered there`,
+  };
+}

@@ -1,0 +1,114 @@
+/** What the runners of each set have done lately: told by the changes of their objects, whoever made these. */
+import type { EphemeralRunner } from "../../api/kinds.ts";
+import type { Change } from "../../k8s/store.ts";
+import { type Clock, type Instant, instantOf } from "../../lib/clock.ts";
+import { hasJob, setUidOf, stateOf } from "../shared/runner_state.ts";
+import type { Waits } from "../shared/waits.ts";
+import type { Streak } from "./trouble.ts";
+
+interface Departure {
+  readonly at: Instant;
+  readonly marked: boolean;
+}
+
+interface Page {
+  /** Runners that ended with a job, oldest first. */
+  departures: Departure[];
+  streak?: Streak;
+  /** When a runner of the set was last given a job. */
+  successAt?: Instant;
+  /** The newest generation of the set that a job's facts name. */
+  newestJobGeneration: number;
+}
+
+/** When a failed or outdated runner's failure was written down. */
+export function failedAt({ status, metadata }: EphemeralRunner): Instant {
+  const times = Object.values(status?.failures ?? {}).map((at) => instantOf(at) ?? 0);
+  return Math.max(instantOf(metadata?.creationTimestamp) ?? 0, ...times);
+}
+
+/** One page for each set, by UID. */
+export class Ledger {
+  readonly #pages = new Map<string, Page>();
+  readonly #clock: Clock;
+  readonly #waits: Waits;
+
+  constructor(clock: Clock, waits: Waits) {
+    this.#clock = clock;
+    this.#waits = waits;
+  }
+
+  note({ before, after }: Change<EphemeralRunner>): void {
+    const runner = after ?? before;
+    const setUid = runner && setUidOf(runner);
+    if (!runner || setUid === undefined) return;
+    const page = this.#page(setUid);
+    const was = before && stateOf(before);
+    const is = after ? stateOf(after) : "deleting";
+    const now = this.#clock.now();
+    if ((was === "busy" || was === "marked") && (is === "deleting" || is === "ended")) {
+      page.departures.push({ at: now, marked: was === "marked" });
+    }
+    if (after && is === "failed" && was !== "failed") this.#failed(page, after, before === undefined);
+    if (before && after && !hasJob(before) && hasJob(after)) {
+      page.streak = undefined;
+      page.successAt = now;
+    }
+    page.newestJobGeneration = Math.max(page.newestJobGeneration, after?.status?.jobSetGeneration ?? 0);
+  }
+
+  /** Failures of former times count, after a restart, as long as a pause could still follow from them. */
+  #failed(page: Page, runner: EphemeralRunner, isHistory: boolean): void {
+    const now = this.#clock.now();
+    const at = isHistory ? failedAt(runner) : now;
+    if (now - at > this.#waits.failingMost) return;
+    const { reason = "", message = "" } = runner.status ?? {};
+    const before = page.streak;
+    const newest = before && before.at > at ? before : { reason, message, at };
+    page.streak = { ...newest, failures: (before?.failures ?? 0) + 1 };
+  }
+
+  streakOf(setUid: string): Streak | undefined {
+    return this.#pages.get(setUid)?.streak;
+  }
+
+  successAt(setUid: string): Instant | undefined {
+    return this.#pages.get(setUid)?.successAt;
+  }
+
+  newestJobGeneration(setUid: string): number {
+    return this.#pages.get(setUid)?.newestJobGeneration ?? 0;
+  }
+
+  /** Runners that ended with a job, and when the oldest of them will be forgotten. */
+  departures(setUid: string): { readonly gone: number; readonly endedLately: number; readonly nextChange?: Instant } {
+    const page = this.#pages.get(setUid);
+    if (!page || page.departures.length === 0) return { gone: 0, endedLately: 0 };
+    const now = this.#clock.now();
+    const { gone: goneMs, endedLately: latelyMs } = this.#waits;
+    const kept = page.departures.filter(({ at }) => now - at < goneMs);
+    page.departures = kept;
+    const lately = kept.filter(({ at, marked }) => !marked && now - at < latelyMs);
+    const changes = [
+      ...kept.slice(0, 1).map(({ at }) => at + goneMs),
+      ...lately.slice(0, 1).map(({ at }) => at + latelyMs),
+    ];
+    return {
+      gone: kept.length,
+      endedLately: lately.length,
+      ...(changes.length > 0 ? { nextChange: Math.min(...changes) } : {}),
+    };
+  }
+
+  forget(setUid: string): void {
+    this.#pages.delete(setUid);
+  }
+
+  #page(setUid: string): Page {
+    const known = this.#pages.get(setUid);
+    if (known) return known;
+    const fresh: Page = { departures: [], newestJobGeneration: 0 };
+    this.#pages.set(setUid, fresh);
+    return fresh;
+  }
+}

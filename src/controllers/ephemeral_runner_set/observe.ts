@@ -1,0 +1,202 @@
+/** What a decision about a set needs to see. Counting costs the same for 10 runners and for 5,000. */
+import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
+import { isDeleting, type Pod, type Secret, type Stored } from "../../k8s/resource.ts";
+import type { Reader } from "../../k8s/store.ts";
+import { type Instant, instantOf } from "../../lib/clock.ts";
+import { revisionOfRunner } from "../shared/revision.ts";
+import type { RunnerBook } from "../shared/runner_book.ts";
+import { type RunnerState, stateOf } from "../shared/runner_state.ts";
+import { BY_JOB_GENERATION, BY_REVISION, BY_SET, BY_STATE } from "../shared/stores.ts";
+import type { Waits } from "../shared/waits.ts";
+import type { Census, Needs, Settling } from "./count.ts";
+import { failedAt, type Ledger } from "./ledger.ts";
+import type { AdditiveField, Trouble } from "./status.ts";
+
+/** The proxy of a set's runners, when it has one. */
+export interface SeenProxy {
+  /** The secret that there should be; undefined when it can't be made. */
+  readonly wanted?: Secret;
+  readonly there?: Stored<Secret>;
+  readonly problem?: string;
+}
+
+/** Runners of a set that can take a job, by what they were made from. */
+export interface Revisions {
+  readonly current: string;
+  readonly freshPending: number;
+  readonly freshIdle: number;
+  readonly old: number;
+}
+
+export interface Seen {
+  readonly set: Stored<EphemeralRunnerSet>;
+  readonly deletingSince?: Instant;
+  readonly census: Census;
+  readonly needs: Needs;
+  readonly late?: Settling;
+  readonly surplus?: Settling;
+  /** Runner objects of the set that exist at all. */
+  readonly total: number;
+  /** Names that nobody has, enough of them for what is lacking. */
+  readonly names: readonly string[];
+  readonly revisions: Revisions;
+  /** The most runners that the scale set may have; undefined: not known. */
+  readonly maxRunners?: number;
+  /** Runners that the service has let go, and that are not deleted yet. */
+  readonly letGo: readonly Stored<EphemeralRunner>[];
+  /** Failed and outdated runners that nobody needs to see any longer. */
+  readonly stale: readonly Stored<EphemeralRunner>[];
+  /** When the next of them becomes so. */
+  readonly nextStale?: Instant;
+  /** When a count changes by itself, because time passes. */
+  readonly nextChange?: Instant;
+  readonly trouble: Trouble;
+  readonly proxy?: SeenProxy;
+  /** Since when the status has differed from what it should be. */
+  readonly statusSince?: Instant;
+  readonly pruned: ReadonlySet<AdditiveField>;
+  /** The service is being asked to let runners go. */
+  readonly isRetiring: boolean;
+  /** Since when it has not answered such a question. */
+  readonly retireFailingSince?: Instant;
+  readonly retryRetireAt?: Instant;
+  readonly waits: Waits;
+  /** Pending and idle runners that may be asked for, those first that are to go first. Walks the set: call it last. */
+  readonly removable: () => readonly Stored<EphemeralRunner>[];
+  /** Runners that have ended or never start, in a set that is being deleted. */
+  readonly remains: () => readonly Stored<EphemeralRunner>[];
+}
+
+/** What counting reads. */
+export interface CountSources {
+  readonly runners: Reader<EphemeralRunner>;
+  readonly book: RunnerBook;
+  readonly ledger: Ledger;
+}
+
+/** Counts a set's runners. `leaving`: UIDs of runners that the service is being asked to let go. */
+export function censusOf(
+  set: Stored<EphemeralRunnerSet>,
+  { runners, book, ledger }: CountSources,
+  leaving: Iterable<string>,
+  find: (uid: string) => Stored<EphemeralRunner> | undefined,
+): Census {
+  const { uid, generation = 0 } = set.metadata;
+  const count = (state: RunnerState) => runners.count(BY_STATE, `${uid}/${state}`);
+  const counts = {
+    pending: count("pending"),
+    idle: count("idle"),
+    busy: count("busy"),
+    marked: count("marked"),
+    ended: count("ended"),
+    failed: count("failed"),
+    outdated: count("outdated"),
+    deleting: count("deleting"),
+  };
+  // Those whose container has ended and whose object does not say so: few, and only for moments.
+  for (const ended of book.endedOf(uid)) {
+    const runner = find(ended);
+    const state = runner && stateOf(runner);
+    if (state !== "pending" && state !== "idle" && state !== "busy" && state !== "marked") continue;
+    counts[state]--;
+    counts.ended++;
+  }
+  let ahead = 0;
+  const newest = ledger.newestJobGeneration(uid);
+  // After a restart of the API server's numbering the distance is bounded by what can matter.
+  for (let at = generation + 1; at <= Math.min(newest, generation + MOST_AHEAD); at++) {
+    ahead += runners.count(BY_JOB_GENERATION, `${uid}/${at}`);
+  }
+  let still = 0;
+  for (const one of leaving) {
+    const state = stateOf(find(one) ?? GONE);
+    if ((state === "pending" || state === "idle") && !book.endedOf(uid).has(one)) still++;
+  }
+  const { gone, endedLately } = ledger.departures(uid);
+  return { ...counts, ahead, gone, endedLately, leaving: still };
+}
+
+/** More patches of one set than a watch is ever behind. */
+const MOST_AHEAD = 10_000;
+const GONE: EphemeralRunner = { metadata: { deletionTimestamp: "1970-01-01T00:00:00Z" } };
+
+export function revisionsOf(uid: string, current: string, census: Census, runners: Reader<EphemeralRunner>): Revisions {
+  const freshPending = runners.count(BY_REVISION, `${uid}/${current}/pending`);
+  const freshIdle = runners.count(BY_REVISION, `${uid}/${current}/idle`);
+  return {
+    current,
+    freshPending,
+    freshIdle,
+    old: Math.max(0, census.pending + census.idle - freshPending - freshIdle),
+  };
+}
+
+/** Pending runners without a node first, then pending ones, then idle ones; of each sort those of an old spec first, then the longest there. */
+export function inOrderOfLeaving(
+  candidates: readonly Stored<EphemeralRunner>[],
+  pods: Reader<Pod>,
+  revision: string,
+): Stored<EphemeralRunner>[] {
+  const ranked = candidates.map((runner) => {
+    const { namespace = "", name } = runner.metadata;
+    const isBound = Boolean(pods.get(namespace, name)?.spec?.nodeName);
+    const rank = stateOf(runner) === "idle" ? 2 : isBound ? 1 : 0;
+    return {
+      runner,
+      rank,
+      isOld: revisionOfRunner(runner) !== revision,
+      born: runner.metadata.creationTimestamp ?? "",
+    };
+  });
+  ranked.sort((a, b) =>
+    a.rank - b.rank || Number(b.isOld) - Number(a.isOld) || compare(a.born, b.born) ||
+    compare(a.runner.metadata.name, b.runner.metadata.name)
+  );
+  return ranked.map(({ runner }) => runner);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Failed runners stay as history: the newest few, for a while; outdated ones while their spec is the set's and GitHub refuses it. */
+export function staleOf(
+  uid: string,
+  runners: Reader<EphemeralRunner>,
+  at: { readonly now: Instant; readonly waits: Waits; readonly revision: string; readonly successAt?: Instant },
+): { readonly stale: Stored<EphemeralRunner>[]; readonly nextStale?: Instant; readonly deprecatedAt?: Instant } {
+  const { now, waits, revision, successAt = 0 } = at;
+  const newestFirst = (state: RunnerState) =>
+    [...runners.by(BY_STATE, `${uid}/${state}`)].sort((a, b) => failedAt(b) - failedAt(a));
+  const failed = newestFirst("failed");
+  const old = failed.filter((runner, index) => index >= HISTORY || now - failedAt(runner) >= waits.failedHistory);
+  const outdated = newestFirst("outdated");
+  const over = outdated.filter((runner, index) =>
+    index >= HISTORY || revisionOfRunner(runner) !== revision || failedAt(runner) < successAt
+  );
+  const oldestKept = failed.filter((runner) => !old.includes(runner)).at(-1);
+  const refused = outdated.find((runner) => !over.includes(runner));
+  return {
+    stale: [...old, ...over],
+    ...(oldestKept ? { nextStale: failedAt(oldestKept) + waits.failedHistory } : {}),
+    ...(refused ? { deprecatedAt: failedAt(refused) } : {}),
+  };
+}
+
+/** Failed runners that are kept for each set. */
+const HISTORY = 5;
+
+/** Runners of a set that is being deleted which hold nothing up: they have ended, or never start. */
+export function remainsOf(uid: string, runners: Reader<EphemeralRunner>, book: RunnerBook): Stored<EphemeralRunner>[] {
+  const ended = book.endedOf(uid);
+  return runners.by(BY_SET, uid).filter((runner) => {
+    const state = stateOf(runner);
+    return state === "failed" || state === "outdated" || state === "ended" ||
+      (state !== "deleting" && ended.has(runner.metadata.uid));
+  });
+}
+
+/** When the set was asked to go. */
+export function deletingSinceOf(set: Stored<EphemeralRunnerSet>): Instant | undefined {
+  return isDeleting(set) ? instantOf(set.metadata.deletionTimestamp) : undefined;
+}

@@ -1,0 +1,38 @@
+/** Parts of a set's plans: what several rules have in common. Pure. */
+import { EPHEMERAL_RUNNER_SETS } from "../../api/kinds.ts";
+import { refOf } from "../../k8s/resource.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { patch, type Step } from "../../runtime/plan.ts";
+import type { RetireCall } from "./calls.ts";
+import type { Seen } from "./observe.ts";
+import { statusOf, statusPatch } from "./status.ts";
+
+/** Runners of one set that the service is asked for in one call. */
+export const MOST_AT_ONCE = 50;
+
+/** Part of a plan, and when there may be more to do (milliseconds). */
+export interface Part {
+  readonly steps: readonly Step<RetireCall>[];
+  readonly inMs?: number;
+}
+
+/** The status follows its cause by a moment, so that what comes together is written together. */
+export function statusStepOf(seen: Seen, now: Instant): Part {
+  const { set, census, trouble, pruned, waits } = seen;
+  const body = statusPatch(set, statusOf(set, census, trouble, now), pruned);
+  if (!body) return { steps: [] };
+  const due = set.status?.currentReplicas === undefined ? now : (seen.statusSince ?? now) + waits.setStatus;
+  if (now < due) return { steps: [], inMs: due - now };
+  return { steps: [patch(EPHEMERAL_RUNNER_SETS, refOf(set), body, { subresource: "status", goneIsDone: true })] };
+}
+
+/** Milliseconds until then, at least one. */
+export function until(at: Instant | undefined, now: Instant): number | undefined {
+  return at === undefined ? undefined : Math.max(1, at - now);
+}
+
+/** The shortest of some waits. */
+export function soonest(waits: readonly (number | undefined)[]): number | undefined {
+  const known = waits.filter((wait) => wait !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
+}

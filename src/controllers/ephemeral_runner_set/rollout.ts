@@ -1,0 +1,46 @@
+/** How runners that were made from an old spec give way to new ones. Pure; docs/behaviour.md, "Scale set", 6. */
+import type { Census } from "./count.ts";
+import type { Needs } from "./count.ts";
+import type { Revisions } from "./observe.ts";
+import type { Trouble } from "./status.ts";
+
+/** What the replacement of old runners asks for now. */
+export interface Rollout {
+  /** Runners to be made beyond the wanted number. */
+  readonly surge: number;
+  /** Old runners to be removed. */
+  readonly retire: number;
+  /** Runners beyond the wanted number that are no surplus, for they take over from old ones. */
+  readonly spared: number;
+  /** A replacement fails, so the rest of the old ones stays. */
+  readonly isStuck: boolean;
+}
+
+const DONE: Rollout = { surge: 0, retire: 0, spared: 0, isStuck: false };
+
+/**
+ * A quarter of the runners (at least one) at a time: new ones beyond the wanted number while that is below the limit,
+ * and otherwise in place of old ones. The next ones wait until the last are ready; failures halt it.
+ */
+export function rolloutOf(seen: {
+  readonly census: Census;
+  readonly needs: Needs;
+  readonly revisions: Revisions;
+  readonly trouble: Trouble;
+  readonly maxRunners?: number;
+}): Rollout {
+  const { census, needs, revisions, trouble, maxRunners } = seen;
+  const { old, freshPending } = revisions;
+  if (old === 0) return DONE;
+  const have = census.pending + census.idle;
+  const wave = Math.max(1, Math.floor(have / 4));
+  const excess = Math.max(0, -needs.lack);
+  const spared = Math.min(excess, wave, old);
+  if (trouble.streak || trouble.deprecation) return { ...DONE, spared, isStuck: true };
+  // Creation under way, or the last ones are not ready: nothing more now.
+  if (needs.lack > 0 || freshPending > 0 || census.leaving > 0) return { ...DONE, spared };
+  if (excess > 0) return { ...DONE, retire: Math.min(excess, old), spared };
+  const room = maxRunners === undefined ? 0 : maxRunners - have - census.busy;
+  const surge = Math.min(wave, old, Math.max(0, room));
+  return surge > 0 ? { ...DONE, surge, spared } : { ...DONE, retire: Math.min(wave, old), spared };
+}

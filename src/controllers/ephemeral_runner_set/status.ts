@@ -1,0 +1,107 @@
+/** A set's status: computed from its runners each time. Pure. */
+import type { Condition, EphemeralRunnerSet, EphemeralRunnerSetStatus } from "../../api/kinds.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { conditionNamed, conditionsOf, type Saying } from "../shared/conditions.ts";
+import { same } from "../shared/drift.ts";
+import type { Census } from "./count.ts";
+import { type Deprecation, PATIENCE, type Streak } from "./trouble.ts";
+
+/** Fields that the reference's CRD does not have: the API server may take them away without a word. */
+export const ADDITIVE_FIELDS = [
+  "finishedEphemeralRunners",
+  "deletingEphemeralRunners",
+  "observedGeneration",
+  "conditions",
+] as const satisfies readonly (keyof EphemeralRunnerSetStatus)[];
+export type AdditiveField = typeof ADDITIVE_FIELDS[number];
+
+export const RUNNERS_FAILING = "RunnersFailing";
+export const VERSION_DEPRECATED = "RunnerVersionDeprecated";
+
+/** Trouble that a set may be in. */
+export interface Trouble {
+  readonly streak?: Streak;
+  readonly deprecation?: Deprecation;
+  /** Why runners can't be made at all. */
+  readonly blocked?: { readonly reason: string; readonly message: string };
+}
+
+/** The whole status that the set should have. */
+export function statusOf(
+  set: EphemeralRunnerSet,
+  census: Census,
+  trouble: Trouble,
+  now: Instant,
+): EphemeralRunnerSetStatus {
+  const running = census.idle + census.busy + census.marked;
+  const { generation } = set.metadata ?? {};
+  return {
+    // Always there: the reference's CRD requires it, also when it is 0.
+    currentReplicas: census.pending + running + census.failed,
+    pendingEphemeralRunners: census.pending,
+    runningEphemeralRunners: running,
+    failedEphemeralRunners: census.failed,
+    finishedEphemeralRunners: census.ended,
+    deletingEphemeralRunners: census.deleting,
+    phase: "Running",
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...conditionsFor(set, trouble, now),
+  };
+}
+
+/** What of `wanted` the object does not say; fields that this API server prunes are not missed. */
+export function statusPatch(
+  set: EphemeralRunnerSet,
+  wanted: EphemeralRunnerSetStatus,
+  pruned: ReadonlySet<AdditiveField>,
+): { readonly status: EphemeralRunnerSetStatus } | undefined {
+  const { status } = set;
+  const differs = (Object.keys(wanted) as (keyof EphemeralRunnerSetStatus)[]).some((field) =>
+    !pruned.has(field as AdditiveField) && !same(zeroed(status?.[field]), zeroed(wanted[field]))
+  );
+  // The reference leaves out what is 0; required is only currentReplicas.
+  const lacks = status?.currentReplicas === undefined;
+  return differs || lacks ? { status: wanted } : undefined;
+}
+
+/** Which additive fields the API server took out of a status that was sent. */
+export function prunedFrom(
+  sent: EphemeralRunnerSetStatus,
+  returned: EphemeralRunnerSetStatus | undefined,
+): { readonly pruned: readonly AdditiveField[]; readonly kept: readonly AdditiveField[] } {
+  const asked = ADDITIVE_FIELDS.filter((field) => sent[field] !== undefined);
+  return {
+    pruned: asked.filter((field) => returned?.[field] === undefined),
+    kept: asked.filter((field) => returned?.[field] !== undefined),
+  };
+}
+
+function zeroed(value: unknown): unknown {
+  return value === 0 ? undefined : value;
+}
+
+/** A condition is said from the first time that it was true; a set that never had trouble says nothing. */
+function conditionsFor(set: EphemeralRunnerSet, trouble: Trouble, now: Instant): { conditions?: Condition[] } {
+  const before = set.status?.conditions;
+  const { streak, deprecation, blocked } = trouble;
+  const failing: Saying | undefined = blocked
+    ? { type: RUNNERS_FAILING, status: "True", ...blocked }
+    : streak && streak.failures >= PATIENCE
+    ? { type: RUNNERS_FAILING, status: "True", reason: streak.reason || "Failed", message: streak.message }
+    : conditionNamed(before, RUNNERS_FAILING)
+    ? { type: RUNNERS_FAILING, status: "False", reason: "RunnersStart", message: "" }
+    : undefined;
+  const deprecated: Saying | undefined = deprecation
+    ? {
+      type: VERSION_DEPRECATED,
+      status: "True",
+      reason: "Outdated",
+      message: "GitHub refuses this version of the runner: use a newer image in the template",
+    }
+    : conditionNamed(before, VERSION_DEPRECATED)
+    ? { type: VERSION_DEPRECATED, status: "False", reason: "Accepted", message: "" }
+    : undefined;
+  const sayings = [failing, deprecated].filter((saying) => saying !== undefined);
+  if (sayings.length === 0 && !before?.length) return {};
+  return { conditions: conditionsOf(before, sayings, { now, generation: set.metadata?.generation }) };
+}
