@@ -221,7 +221,10 @@ export class Realm {
 
   #note(set: ScaleSetState): void {
     const lag = this.behaviour.statisticsLagMs;
-    if (lag === 0) return;
+    if (lag === 0) {
+      this.#history.delete(set.id);
+      return;
+    }
     const history = this.#history.get(set.id) ?? [];
     const now = this.clock.monotonic();
     const keepFrom = history.findLastIndex((entry) => entry.at <= now - lag);

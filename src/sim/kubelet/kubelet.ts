@@ -15,6 +15,7 @@ import { KubeletLedger, type PodRecord } from "./ledger.ts";
 import type { ListenerProgram } from "./listener_program.ts";
 import { PodWorker } from "./pod_worker.ts";
 import { roleOf } from "./roles.ts";
+import type { KubeletSettings } from "./settings.ts";
 
 export interface KubeletOptions {
   readonly kube: KubeletServer;
@@ -37,20 +38,6 @@ export interface KubeletOptions {
   readonly nodes?: readonly string[];
   /** What befalls a pod. Default: nothing. */
   fateOf?(pod: Pod, role: PodRecord["role"]): PodFate;
-}
-
-/** The options that workers use, and what they share. Delays may be changed at any time. */
-export interface KubeletSettings {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly service: ActionsServiceSim;
-  readonly listener: ListenerProgram | undefined;
-  bindDelayMs: number;
-  startDelayMs: number;
-  connectDelayMs: number;
-  exitDelayMs: number;
-  volumeRefreshMs: number;
-  nextNode(): string;
 }
 
 const REWATCH_MS = 200;
@@ -202,6 +189,7 @@ export class Kubelet {
       seenAt: this.#clock.now(),
       node: pod.spec?.nodeName,
       startedAt: undefined,
+      toldToEndAt: undefined,
       endedAt: undefined,
       exitCode: undefined,
       reason: undefined,

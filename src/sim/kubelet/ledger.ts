@@ -8,6 +8,8 @@ export interface PodRecord {
   node: string | undefined;
   /** When the main container started: at most once in a pod's life. */
   startedAt: number | undefined;
+  /** When it was first told to end, or its object went. */
+  toldToEndAt: number | undefined;
   endedAt: number | undefined;
   exitCode: number | undefined;
   reason: string | undefined;

@@ -4,10 +4,10 @@ import type { RunnerLink } from "../actions_service/runner_link.ts";
 import type { KubeletApi } from "./api.ts";
 import { environmentOf, filesOf } from "./container_env.ts";
 import { type Exit, exitOf, type PodFate } from "./fate.ts";
-import type { KubeletSettings } from "./kubelet.ts";
 import type { PodRecord } from "./ledger.ts";
 import { type ListenerProgram, MountedFiles } from "./listener_program.ts";
 import { JIT_VARIABLE, mainContainer } from "./roles.ts";
+import type { KubeletSettings } from "./settings.ts";
 import { type ProcessSignals, runRunner } from "./runner_process.ts";
 import { until } from "./signals.ts";
 

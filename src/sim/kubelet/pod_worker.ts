@@ -5,11 +5,11 @@ import { type KubeletApi, KubeletApiError } from "./api.ts";
 import { ContainerConfigError } from "./container_env.ts";
 import { Containers } from "./containers.ts";
 import type { Exit, PodFate } from "./fate.ts";
-import type { KubeletSettings } from "./kubelet.ts";
 import type { PodRecord } from "./ledger.ts";
 import type { MountedFiles } from "./listener_program.ts";
 import { type MainContext, type MainProcess, prepareMain, refreshFiles } from "./main_process.ts";
 import { rejectedStatus, type StatusFacts, unschedulableStatus } from "./pod_status.ts";
+import type { KubeletSettings } from "./settings.ts";
 import { rejection, until } from "./signals.ts";
 
 /** What a worker needs of its kubelet. */
@@ -110,6 +110,7 @@ export class PodWorker {
     this.#kill.abort();
     this.#over.abort(new Error(why));
     const { record, settings } = this.#context;
+    record.toldToEndAt ??= settings.clock.now();
     if (record.startedAt !== undefined) record.endedAt ??= settings.clock.now();
   }
 
@@ -124,6 +125,7 @@ export class PodWorker {
     const { clock, timers } = this.#context.settings;
     if (!this.#term.signal.aborted) {
       this.#accuse("was told to end");
+      this.#context.record.toldToEndAt ??= this.#context.settings.clock.now();
       this.#term.abort();
     }
     const end = clock.monotonic() + graceSeconds * 1000;

@@ -1,0 +1,97 @@
+import type { Clock } from "../lib/clock.ts";
+import { TransportError } from "../lib/http.ts";
+import { untilAborted } from "./http.ts";
+import { bodyMark } from "./timeline.ts";
+
+/** Writes a body to the timeline as it is read: a watch event by event, any other when it ends. */
+export async function* recordedBody(
+  body: AsyncIterable<Uint8Array>,
+  isWatch: boolean,
+  note: (text: string) => void,
+): AsyncGenerator<Uint8Array> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let ended = false;
+  try {
+    for await (const chunk of body) {
+      text += decoder.decode(chunk, { stream: true });
+      if (isWatch) {
+        const lines = text.split("\n");
+        text = lines.pop()!;
+        for (const line of lines) if (line !== "") note(`~ ${eventMark(line)}`);
+      }
+      yield chunk;
+    }
+    ended = true;
+  } finally {
+    note(ended ? `end${bodyMark(text)}` : "end, cut off");
+  }
+}
+
+/** A fault of a body; `none`: it only ends when `ended` is aborted. */
+export type StreamEffect =
+  | { readonly kind: "none" }
+  | { readonly kind: "cut"; readonly afterMs: number }
+  | { readonly kind: "lag"; readonly ms: number };
+
+/**
+ * A body that breaks off after a while, or that comes late.
+ * @param ended aborted when the body has broken off: the server then stops sending
+ * @param signal ends the request; follows `ended`
+ */
+export async function* faultyBody(
+  body: AsyncIterable<Uint8Array>,
+  effect: StreamEffect,
+  clock: Clock,
+  ended: AbortController,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const cut = effect.kind === "cut"
+    ? clock.after(effect.afterMs, () => ended.abort(new TransportError("reset", "the connection broke")))
+    : undefined;
+  const source = body[Symbol.asyncIterator]();
+  const broken = untilAborted(signal);
+  broken.catch(() => {}); // it may break when nobody reads any more
+  try {
+    for (;;) {
+      const next = source.next();
+      next.catch(() => {}); // what comes after the break is nobody's concern
+      const part = await Promise.race([next, broken]);
+      if (part.done) return;
+      if (effect.kind === "lag") await clock.sleep(effect.ms, signal);
+      yield part.value;
+    }
+  } finally {
+    cut?.cancel();
+    // Not awaited: a server that waits for its next event sees the signal, but perhaps later.
+    source.return?.()?.catch(() => {});
+  }
+}
+
+/** A body that tells when it has ended, in whatever way. */
+export async function* whenOver(body: AsyncIterable<Uint8Array>, action: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } finally {
+    action();
+  }
+}
+
+/** A watch event, without its contents: type, kind, name, version. */
+function eventMark(line: string): string {
+  try {
+    const { type, object } = JSON.parse(line) as {
+      type?: string;
+      object?: {
+        kind?: string;
+        code?: number;
+        metadata?: { namespace?: string; name?: string; resourceVersion?: string };
+      };
+    };
+    const { namespace, name, resourceVersion } = object?.metadata ?? {};
+    const key = name === undefined ? "" : ` ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+    return `${type} ${object?.kind ?? ""}${key} ${object?.code ?? resourceVersion ?? ""}${bodyMark(line)}`;
+  } catch {
+    return `no event${bodyMark(line)}`;
+  }
+}
