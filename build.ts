@@ -3,6 +3,7 @@
  * in it). Runs on Node and on Deno: `node build.ts`, `deno run -A build.ts`.
  *
  * --bundle-only    leaves the executable out
+ * --out=FOLDER     instead of dist
  */
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -10,7 +11,7 @@ import process from "node:process";
 import { build, type Plugin } from "esbuild";
 import manifest from "./package.json" with { type: "json" };
 
-const OUT = "dist";
+const OUT = process.argv.find((argument) => argument.startsWith("--out="))?.slice("--out=".length) || "dist";
 const BUNDLE = `${OUT}/arc.mjs`;
 const EXECUTABLE = `${OUT}/arc`;
 

@@ -16,6 +16,8 @@ const KEEP_ALIVE = {
   maxSockets: Infinity,
   maxFreeSockets: 256,
   timeout: 50_000,
+  // Of several addresses each but the last is given up after this time; Node's own 250 ms are too few for far hosts.
+  autoSelectFamilyAttemptTimeout: 1000,
 } as const;
 
 /** How long a proxy may take to open a tunnel, and the target behind it for its handshake, in milliseconds. */

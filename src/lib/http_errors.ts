@@ -71,9 +71,9 @@ function tlsSentence(code: string, error: unknown): string {
   return `the handshake failed (${code})`;
 }
 
-/** The code of a system or TLS error; that of the first of several tries (IPv6 and IPv4). */
+/** The code of a system or TLS error; of several tries the last one's, which alone had all the time that it wanted. */
 function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors.at(-1));
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (typeof code === "string") return code;
   return error instanceof Error && /socket hang up|aborted/i.test(error.message) ? "ECONNRESET" : "";
