@@ -1,0 +1,237 @@
+/** The four controllers over their caches: who wakes whom stands with each controller, the wiring is here. */
+import type { AutoscalingListener, AutoscalingRunnerSet, EphemeralRunner, EphemeralRunnerSet } from "../api/kinds.ts";
+import { autoscalingRunnerSets, wakeScaleSets } from "../controllers/autoscaling_runner_set/reconcile.ts";
+import { EmbeddedLoops } from "../controllers/autoscaling_listener/embedded.ts";
+import { autoscalingListeners, wakeListeners, wakeListenersOf } from "../controllers/autoscaling_listener/reconcile.ts";
+import { sessionsOf } from "../controllers/autoscaling_listener/sessions.ts";
+import { ephemeralRunnerController, keysOfPod, keysOfRunner } from "../controllers/ephemeral_runner/reconcile.ts";
+import { ephemeralRunnerSetController, keysOfSet } from "../controllers/ephemeral_runner_set/reconcile.ts";
+import { ControllerMetrics } from "../controllers/shared/metrics.ts";
+import { RunnerBook } from "../controllers/shared/runner_book.ts";
+import type { ScaleSetGone } from "../controllers/shared/scale_set_gone.ts";
+import type { Services } from "../controllers/shared/services.ts";
+import { ServicesPool } from "../controllers/shared/services_pool.ts";
+import type { Settings } from "../controllers/shared/settings.ts";
+import { SourceReader } from "../controllers/shared/source_reader.ts";
+import type { SetStores, Uncached } from "../controllers/shared/stores_set.ts";
+import type { Waits } from "../controllers/shared/waits.ts";
+import type { KubeClient } from "../k8s/client.ts";
+import type { Informer } from "../k8s/informer.ts";
+import { controllerOf, type KubeObject, type Pod, type Resource, type Stored } from "../k8s/resource.ts";
+import type { Overlay } from "../k8s/store.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { TransportFactory } from "../lib/http.ts";
+import type { Log } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import type { Random } from "../lib/random.ts";
+import type { Version } from "../lib/version.ts";
+import { ListenerMetricFamily } from "../listener/metrics.ts";
+import { Controller, type Reconciler } from "../runtime/controller.ts";
+import { type EventRecorder, Executor } from "../runtime/execute.ts";
+import { type Component, loop } from "../runtime/manager.ts";
+import type { MachineryMetrics } from "../runtime/metrics.ts";
+
+/** What the controllers read, and where answers to their writes go. */
+export interface Caches {
+  readonly informers: {
+    readonly scaleSets: Informer<AutoscalingRunnerSet>;
+    readonly runnerSets: Informer<EphemeralRunnerSet>;
+    readonly runners: Informer<EphemeralRunner>;
+    readonly runnerPods: Informer<Pod>;
+    readonly listeners: Informer<AutoscalingListener>;
+    readonly ownPods: Informer<Pod>;
+  };
+  readonly uncached: Uncached;
+  readonly overlayOf: (kind: Resource) => Overlay<KubeObject> | undefined;
+}
+
+export interface ControllersDeps {
+  readonly kube: KubeClient;
+  readonly caches: Caches;
+  readonly events: EventRecorder;
+  readonly machinery: MachineryMetrics;
+  readonly metrics: Metrics;
+  readonly waits: Waits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly settings: Settings;
+  readonly version: Version;
+  readonly transports: TransportFactory;
+  readonly concurrency: number;
+  readonly forceServer?: boolean;
+  readonly hostname: string;
+}
+
+/** Sets, runner sets and listeners are few: as many at a time as have something to do. */
+const SET_CONCURRENCY = 50;
+
+/** The four controllers as components, in the order in which they start. */
+export function controllersOf(deps: ControllersDeps): Component[] {
+  const { caches: { informers, uncached }, kube, clock, random, log, settings, waits, version, metrics } = deps;
+  const stores: SetStores = {
+    autoscalingRunnerSets: informers.scaleSets.store,
+    autoscalingListeners: informers.listeners.store,
+    ephemeralRunnerSets: informers.runnerSets.store,
+    ownPods: informers.ownPods.store,
+  };
+  const queues: Partial<Record<Name, (key: string, ms?: number) => void>> = {};
+  const wake = (name: Name) => (key: string, ms?: number) => queues[name]?.(key, ms);
+  const sources = new SourceReader({
+    secrets: uncached.secrets,
+    configMaps: uncached.configMaps,
+    forceServer: deps.forceServer,
+  });
+  const services = refreshing(servicePool(deps, sources), stores, wake("listener"));
+  const book = new RunnerBook();
+  const common = { kube, clock, random, log, settings, waits };
+
+  const scaleSets = autoscalingRunnerSets({ ...common, stores, uncached, services, wake: wake("scaleSet") });
+  const loops = settings.listenerMode === "embedded" ? embeddedLoops(deps, services, scaleSets.gone, wake) : undefined;
+  const listeners = autoscalingListeners({ ...common, stores, uncached, sources, loops, wake: wake("listener") });
+  const runnerSets = ephemeralRunnerSetController({
+    ...common,
+    stores: { sets: informers.runnerSets.store, runners: informers.runners.store, pods: informers.runnerPods.store },
+    secrets: uncached.secrets,
+    sources,
+    services,
+    book,
+    wake: wake("runnerSet"),
+    maxRunnersOf: (set) => maxRunnersOf(stores, set),
+  });
+  const runners = ephemeralRunnerController({
+    ...common,
+    stores: { runners: informers.runners.store, sets: informers.runnerSets.store, pods: informers.runnerPods.store },
+    services,
+    scaleSetGone: scaleSets.gone,
+    book,
+    version: version.version,
+    annotatePods: true,
+    wake: wake("runner"),
+  });
+
+  const gauges = new ControllerMetrics(metrics, stores);
+  return [
+    gauges.component(),
+    // Stopped after the controller that starts loops, and before the lease goes: sessions are closed in good order.
+    { name: "message loops", start: () => Promise.resolve(), stop: async () => await loops?.stopAll() },
+    component(
+      scaleSets.reconciler,
+      SET_CONCURRENCY,
+      deps,
+      queues,
+      "scaleSet",
+      (add) => wakeScaleSets(stores, waits, add),
+    ),
+    component(
+      listeners,
+      SET_CONCURRENCY,
+      deps,
+      queues,
+      "listener",
+      (add) => wakeListeners(stores, (key) => add(key, 0)),
+    ),
+    component(runnerSets, SET_CONCURRENCY, deps, queues, "runnerSet", (add) => {
+      const ends = [
+        informers.runnerSets.store.subscribe((change) => keysOfSet(change).forEach((key) => add(key, 0))),
+        informers.runners.store.subscribe((change) =>
+          runnerSets.wakesOfRunner(change).forEach(({ key, ms }) => add(key, ms))
+        ),
+      ];
+      return () => ends.forEach((end) => end());
+    }),
+    component(runners, deps.concurrency, deps, queues, "runner", (add) => {
+      const ends = [
+        informers.runners.store.subscribe((change) => keysOfRunner(change).forEach((key) => add(key, 0))),
+        informers.runnerPods.store.subscribe((change) => keysOfPod(change).forEach((key) => add(key, 0))),
+      ];
+      return () => ends.forEach((end) => end());
+    }),
+  ];
+}
+
+type Name = "scaleSet" | "listener" | "runnerSet" | "runner";
+type Enqueue = (key: string, ms: number) => void;
+
+/** A controller that looks at everything when it starts, and then at what changes. */
+function component<Seen, Call>(
+  reconciler: Reconciler<Seen, Call>,
+  concurrency: number,
+  deps: ControllersDeps,
+  queues: Partial<Record<Name, (key: string, ms?: number) => void>>,
+  name: Name,
+  subscribe: (add: Enqueue) => () => void,
+): Component {
+  const { clock, log, kube, events, machinery, caches } = deps;
+  const executor = new Executor({ kube, log, events, overlayOf: caches.overlayOf });
+  const controller = new Controller(reconciler, { clock, log, executor, concurrency, observer: machinery });
+  controller.queue.observe(machinery.controller(reconciler.name, concurrency));
+  queues[name] = (key, ms) => controller.enqueue(key, ms);
+  return loop(reconciler.name, async (signal) => {
+    const end = subscribe((key, ms) => controller.enqueue(key, ms));
+    for (const object of everythingOf(name, caches)) controller.enqueue(object);
+    try {
+      await controller.run(signal);
+    } finally {
+      end();
+    }
+  });
+}
+
+function* everythingOf(name: Name, { informers }: Caches): Generator<string> {
+  const informer = {
+    scaleSet: informers.scaleSets,
+    listener: informers.listeners,
+    runnerSet: informers.runnerSets,
+    runner: informers.runners,
+  }[name];
+  for (const { metadata } of informer.store.all() as Iterable<Stored<KubeObject>>) {
+    yield `${metadata.namespace ?? ""}/${metadata.name}`;
+  }
+}
+
+function servicePool(deps: ControllersDeps, reader: SourceReader): ServicesPool {
+  const { transports, clock, random, log, version } = deps;
+  const userAgent = { ...version, subsystem: "gha-scale-set-controller" as const };
+  return new ServicesPool({ reader, transports, clock, random, log, userAgent });
+}
+
+/** A secret that is read again may also change what listeners are told. */
+function refreshing(services: Services, stores: SetStores, wakeListener: (key: string) => void): Services {
+  return {
+    of: (source) => services.of(source),
+    refresh(source) {
+      services.refresh(source);
+      wakeListenersOf(stores, source, wakeListener);
+    },
+  };
+}
+
+function embeddedLoops(
+  deps: ControllersDeps,
+  services: Services,
+  gone: ScaleSetGone,
+  wake: (name: Name) => (key: string) => void,
+): EmbeddedLoops {
+  const { kube, clock, random, log, hostname, metrics, caches } = deps;
+  const family = new ListenerMetricFamily(metrics, undefined, log);
+  return new EmbeddedLoops({
+    kube,
+    services,
+    clock,
+    random,
+    log,
+    owner: hostname,
+    metricsOf: (set) => family.of(set),
+    sessionsOf: (key) => sessionsOf({ kube, listeners: caches.informers.listeners.store }, key),
+    gone,
+    wake: wake("listener"),
+  });
+}
+
+/** The limit of the scale set that owns a runner set; undefined when it has none, or has gone. */
+function maxRunnersOf(stores: SetStores, set: Stored<EphemeralRunnerSet>): number | undefined {
+  const owner = controllerOf(set);
+  const scaleSet = owner && stores.autoscalingRunnerSets.get(set.metadata.namespace ?? "", owner.name);
+  return scaleSet?.spec?.maxRunners;
+}
