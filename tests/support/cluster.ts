@@ -139,7 +139,7 @@ export class Cluster {
           plane.adopt(pid);
           this.listeners.push({ pid, pod });
         },
-        onLine: (line, pod) => appendFileSync(join(this.#directory, `${pod}.log`), `${line}\n`),
+        onLine: (line, pod) => appendFileSync(this.#logOf(pod), `${line}\n`),
       }),
     });
   }
@@ -237,7 +237,7 @@ export class Cluster {
     await this.#namespace(options.namespace ?? "arc-runners");
     for (const each of scaleSetObjects(options, this.configUrl)) await this.#make(each, this.#releases);
     return await eventually(`the listener of ${options.name} listens`, async () => {
-      this.#failOnDead();
+      this.failOnDead();
       const found = this.service.scaleSets().find((set) => set.name === options.name);
       return found?.sessionOwner === undefined ? undefined : found.id;
     }, limitMs);
@@ -250,7 +250,7 @@ export class Cluster {
     }
     for (const { path, object } of this.#releases) {
       await eventually(`${path}/${nameOf(object)} is gone`, async () => {
-        this.#failOnDead();
+        this.failOnDead();
         return (await this.plane.call("GET", `${path}/${nameOf(object)}`)).status === 404;
       }, limitMs);
     }
@@ -289,6 +289,15 @@ export class Cluster {
     if (status !== 201 && status !== 409) throw new Error(`POST ${path}: ${text}`);
   }
 
+  /** What a listener has written. */
+  listenerLog(pod: string): string {
+    return readFileSync(this.#logOf(pod), "utf8");
+  }
+
+  #logOf(pod: string): string {
+    return join(this.#directory, `${pod}.log`);
+  }
+
   /** Ends everything. Logs are kept when the environment has ARC_KEEP. */
   async stop(): Promise<void> {
     const running = this.controllers.filter(({ end }) => end === undefined);
@@ -313,7 +322,7 @@ export class Cluster {
   }
 
   /** Waiting for the work of a controller that has died by itself is vain. */
-  #failOnDead(): void {
+  failOnDead(): void {
     const last = this.controllers.at(-1);
     if (last?.end?.code) throw new Error(`${last.name} ended with exit code ${last.end.code}:\n${last.logTail()}`);
   }
