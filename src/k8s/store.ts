@@ -90,6 +90,11 @@ export class Store<T extends KubeObject> implements Reader<T>, Overlay<T> {
     return this.#shown.size;
   }
 
+  /** What is kept beside the objects that are shown, for metrics: own writes ahead of the watch, and the dead. */
+  get remembered(): number {
+    return this.#ahead.length + this.#dead.size;
+  }
+
   get(namespace: string, name: string): Stored<T> | undefined {
     return this.#shown.get(`${namespace}/${name}`);
   }
