@@ -110,7 +110,11 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     wake: wake("runner"),
   });
 
-  const gauges = new ControllerMetrics(metrics, stores);
+  const isAtWork = ({ metadata: { namespace = "", name = "" } = {} }: AutoscalingListener) =>
+    loops
+      ? loops.state(`${namespace}/${name}`)?.trouble === undefined
+      : stores.ownPods.get(namespace, name)?.status?.phase === "Running";
+  const gauges = new ControllerMetrics(metrics, stores, isAtWork);
   return [
     gauges.component(),
     // Stopped after the controller that starts loops, and before the lease goes: sessions are closed in good order.
