@@ -232,10 +232,15 @@ export class Cluster {
     }, limitMs);
   }
 
-  /** Makes a scale set as its chart would, and returns when its listener polls. @returns its id at the service */
-  async createScaleSet(options: ScaleSetOptions, limitMs = 30_000): Promise<number> {
+  /** Makes a scale set as its chart would. */
+  async applyScaleSet(options: ScaleSetOptions): Promise<void> {
     await this.#namespace(options.namespace ?? "arc-runners");
     for (const each of scaleSetObjects(options, this.configUrl)) await this.#make(each, this.#releases);
+  }
+
+  /** Makes a scale set, and returns when its listener has its session. @returns its id at the service */
+  async createScaleSet(options: ScaleSetOptions, limitMs = 30_000): Promise<number> {
+    await this.applyScaleSet(options);
     return await eventually(`the listener of ${options.name} listens`, async () => {
       this.failOnDead();
       const found = this.service.scaleSets().find((set) => set.name === options.name);

@@ -1,0 +1,108 @@
+/** Two controllers, one leads: what happens when it goes, in good order and without a word, while jobs run. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { LEASES, pathOf } from "../../src/k8s/resource.ts";
+import type { Lease } from "../../src/k8s/resource.ts";
+import { between, type Random, seededRandom } from "../../src/lib/random.ts";
+import { allDone, assertEachJobOnce, runnersMade } from "../support/books.ts";
+import { Cluster, type ControllerProcess } from "../support/cluster.ts";
+import { CONTROLLER } from "../support/cluster_objects.ts";
+import { whyNoControlPlane } from "../support/control_plane.ts";
+import { eventually } from "../support/eventually.ts";
+
+const why = whyNoControlPlane();
+const skip = why ?? false;
+const SEED = Number(process.env.SEED ?? 23);
+const FLAGS = ["--enable-leader-election", "--leader-election-id=arc-test"];
+const POLITE_MS = 2_000;
+const HARD_MS = 17_000;
+
+let cluster: Cluster;
+let random: Random;
+let leader: ControllerProcess;
+let other: ControllerProcess;
+let producer: NodeJS.Timeout | undefined;
+const jobs: string[] = [];
+
+before(async () => {
+  if (why !== undefined) return;
+  random = seededRandom(SEED);
+  cluster = await Cluster.start({ seed: SEED });
+});
+after(async () => {
+  clearInterval(producer);
+  await cluster?.stop();
+});
+
+/** Jobs come all the time. */
+function work(): void {
+  producer = setInterval(() => {
+    jobs.push(cluster.service.queueJob({ scaleSetName: "led", durationMs: between(random, 1000, 3000) }));
+  }, 500);
+}
+
+/** Who holds the lease; "" when nobody does. */
+async function holder(): Promise<string> {
+  const { status, text } = await cluster.plane.call("GET", pathOf(LEASES, CONTROLLER.namespace, "arc-test"));
+  return status === 200 ? (JSON.parse(text) as Lease).spec?.holderIdentity ?? "" : "";
+}
+
+/** Ends the leader. @returns how long it took until the other one led, and until that one had made a pod, in ms */
+async function handOver(signal: "SIGTERM" | "SIGKILL"): Promise<{ lease: number; pod: number }> {
+  const before = await holder();
+  const began = performance.now();
+  const end = leader.stop(signal);
+  await eventually("another one holds the lease", async () => !["", before].includes(await holder()), 40_000);
+  const lease = performance.now() - began;
+  const pods = runnersMade(cluster).pods;
+  await eventually("the new leader makes a pod", async () => runnersMade(cluster).pods > pods);
+  const pod = performance.now() - began;
+  const expected = signal === "SIGTERM" ? { code: 0, signal: null } : { code: null, signal };
+  assert.deepEqual(await end, expected, leader.logTail());
+  [leader, other] = [other, await cluster.startController({ flags: FLAGS })];
+  await cluster.ready(other);
+  console.log(`${signal}: lease after ${Math.round(lease)} ms, first pod after ${Math.round(pod)} ms`);
+  return { lease, pod };
+}
+
+test("leader: one of two leads, and the other is ready", { skip }, async () => {
+  console.log(`seed ${SEED}`);
+  leader = await cluster.startController({ flags: FLAGS });
+  await eventually("it holds the lease", async () => (await holder()) !== "");
+  other = await cluster.startController({ flags: FLAGS });
+  await cluster.ready(leader);
+  await cluster.ready(other);
+  await cluster.createScaleSet({ name: "led", min: 0, max: 30 });
+  const mark = cluster.audit.mark();
+  work();
+  await eventually("jobs are done", async () => {
+    return [...cluster.service.ledger.jobs.values()].filter(({ completedAt }) => completedAt !== undefined).length >= 3;
+  });
+  const writes = cluster.audit.since(mark).filter(({ verb, resource, user }) =>
+    user.endsWith(`:${CONTROLLER.name}`) && !["get", "list", "watch"].includes(verb) && resource !== "leases"
+  );
+  assert.ok(writes.length > 0, "the leader works");
+});
+
+test("leader: one that leaves in good order is followed within 2 s", { skip }, async () => {
+  const { lease } = await handOver("SIGTERM");
+  assert.ok(lease <= POLITE_MS, `${lease} ms`);
+});
+
+test("leader: one that dies is followed within 17 s", { skip }, async () => {
+  const { lease } = await handOver("SIGKILL");
+  assert.ok(lease <= HARD_MS, `${lease} ms`);
+});
+
+test("leader: no job has noticed", { skip }, async () => {
+  clearInterval(producer);
+  await allDone(cluster, jobs);
+  assertEachJobOnce(cluster, jobs);
+  const { containers } = runnersMade(cluster);
+  console.log(`${jobs.length} jobs, 2 hand-overs, ${containers} runners`);
+  // what the dead one had in hand may be made once more
+  assert.ok(containers <= jobs.length + 2, `${containers} runners for ${jobs.length} jobs`);
+  await cluster.deleteScaleSets();
+  await eventually("nothing is left", async () => (await cluster.leftovers()).length === 0)
+    .catch(async (error) => assert.deepEqual(await cluster.leftovers(), [], String(error)));
+});
