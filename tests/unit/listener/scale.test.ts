@@ -1,0 +1,446 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { JobEvent, Statistics } from "../../../src/github/service.ts";
+import {
+  answered,
+  type CountPatch,
+  FRESH,
+  type Limits,
+  next,
+  PHANTOM_AFTER_MS,
+  type ScaleState,
+  wantsReading,
+} from "../../../src/listener/scale.ts";
+import { table } from "../../support/table.ts";
+import { assigned, available, cancelled, completed, each, started, stats } from "./events.ts";
+
+const OPENED = Date.UTC(2026, 0, 1, 12);
+
+/** What happens, in words of the service. */
+type Happening =
+  | { session: Statistics | null }
+  | { says: JobEvent[]; stats?: Statistics | null }
+  | { empty: true }
+  | { read: Statistics | null }
+  | { limits: Limits }
+  | { after: number };
+
+/** Lets things happen to a listener and gives all its patches, and what it is then. */
+function live(happenings: readonly Happening[], limits: Limits = { minRunners: 0, maxRunners: 1000 }, pruned = false) {
+  let state: ScaleState = { ...FRESH, pruned };
+  let at = 0;
+  let current = limits;
+  const patches: CountPatch[] = [];
+  const acquired: number[] = [];
+  const fresh: JobEvent[] = [];
+  for (const happening of happenings) {
+    if ("after" in happening) {
+      at += happening.after;
+      continue;
+    }
+    if ("limits" in happening) current = happening.limits;
+    const step = next(state, inputOf(happening, at), current);
+    state = step.state;
+    if (step.patch) {
+      patches.push(step.patch);
+      state = answered(state, pruned ? undefined : step.patch.runningJobs);
+    }
+    acquired.push(...step.acquire);
+    fresh.push(...step.fresh);
+  }
+  return { state, at, patches, last: patches.at(-1), acquired, fresh };
+}
+
+function inputOf(happening: Exclude<Happening, { after: number }>, at: number) {
+  if ("session" in happening) {
+    return { kind: "session", at, openedAt: OPENED, statistics: happening.session ?? undefined } as const;
+  }
+  if ("says" in happening) {
+    return { kind: "message", at, events: happening.says, statistics: happening.stats ?? undefined } as const;
+  }
+  if ("read" in happening) return { kind: "figures", at, statistics: happening.read ?? undefined } as const;
+  return { kind: "empty" in happening ? "empty" : "limits", at } as const;
+}
+
+/** D/R of a patch, and its number. */
+const shown = (patch: CountPatch | undefined) => patch && `${patch.replicas}/${patch.runningJobs} #${patch.patchID}`;
+
+table("wanted and running", {
+  "nothing to do": { limits: [0, 10], assigned: 0, running: 0, shows: "0/0" },
+  "idle runners are kept ready": { limits: [3, 10], assigned: 0, running: 0, shows: "3/0" },
+  "on top of assigned jobs": { limits: [3, 10], assigned: 4, running: 1, shows: "7/1" },
+  "up to the limit": { limits: [3, 10], assigned: 9, running: 2, shows: "10/2" },
+  "more jobs run than a lowered limit allows": { limits: [0, 2], assigned: 5, running: 5, shows: "2/5" },
+  "a pause serves what is assigned": { limits: [3, 0], assigned: 4, running: 1, shows: "4/1" },
+  "a pause with nothing assigned": { limits: [3, 0], assigned: 0, running: 0, shows: "0/0" },
+  "no limit": { limits: [1, 2147483647], assigned: 5000, running: 0, shows: "5001/0" },
+} as Record<string, { limits: [number, number]; assigned: number; running: number; shows: string }>, (example) => {
+  const [minRunners, maxRunners] = example.limits;
+  const { last } = live([{ session: stats(example.assigned, example.running) }], { minRunners, maxRunners });
+  assert.equal(shown(last), `${example.shows} #0`);
+});
+
+table("stories, told in patches", {
+  "a job's way": {
+    story: [
+      { session: stats(0) },
+      { says: [available(1)], stats: stats(0) },
+      { says: [assigned(1)], stats: stats(1) },
+      { says: [started(1)], stats: stats(1, 1) },
+      { says: [completed(1)], stats: stats(0, 0) },
+      { empty: true },
+      { empty: true },
+    ],
+    patches: ["0/0 #0", "1/0 #1", "1/1 #2", "0/0 #3", "0/0 #0"],
+  },
+  "numbers go on after a rest": {
+    story: [
+      { session: stats(0) },
+      { says: [assigned(1)], stats: stats(1) },
+      { says: [cancelled(1)], stats: stats(0) },
+      { empty: true },
+      { says: [assigned(2)], stats: stats(1) },
+    ],
+    patches: ["0/0 #0", "1/0 #1", "0/0 #2", "0/0 #0", "1/0 #4"],
+  },
+  "an empty poll while jobs run is no rest": {
+    story: [{ session: stats(2, 1) }, { says: [started(2)], stats: stats(2, 2) }, { empty: true }, { empty: true }],
+    patches: ["2/1 #0", "2/2 #1"],
+  },
+  "a message that changes nothing is not told": {
+    story: [{ session: stats(2, 2) }, { says: [started(3), completed(1)], stats: stats(2, 2) }, {
+      says: [],
+      stats: stats(2, 2),
+    }],
+    patches: ["2/2 #0"],
+  },
+  "50 starts and 50 ends in one message": {
+    story: [
+      { session: stats(100, 50) },
+      { says: [...each(started, 51, 100), ...each(completed, 1, 50)], stats: stats(50, 50) },
+    ],
+    patches: ["100/50 #0", "50/50 #1"],
+  },
+  "50 ends before 50 starts in one message": {
+    story: [
+      { session: stats(50, 0) },
+      { says: [...each(started, 1, 50)], stats: stats(100, 50) },
+      { says: [...each(completed, 1, 50), ...each(started, 51, 100)], stats: stats(50, 0) },
+    ],
+    patches: ["50/0 #0", "100/50 #1", "50/50 #2"],
+  },
+  "statistics that lag behind starts": {
+    story: [
+      { session: stats(0) },
+      { says: each(assigned, 1, 3), stats: stats(3, 0) },
+      { says: [started(1), started(2)], stats: stats(3, 0) },
+      { says: [started(3)], stats: stats(3, 1) },
+    ],
+    patches: ["0/0 #0", "3/0 #1", "3/2 #2", "3/3 #3"],
+  },
+  "statistics that lag behind ends": {
+    story: [{ session: stats(3, 3) }, { says: [completed(1)], stats: stats(3, 3) }, {
+      says: [completed(2)],
+      stats: stats(2, 2),
+    }],
+    patches: ["3/3 #0", "2/2 #1"],
+  },
+  "a job that was cancelled before it started had no runner": {
+    story: [{ session: stats(2, 1) }, { says: [cancelled(2)], stats: stats(1, 1) }],
+    patches: ["2/1 #0", "1/1 #1"],
+  },
+  "the same message again changes nothing, whatever its statistics were": {
+    story: [
+      { session: stats(0) },
+      { says: [assigned(1)], stats: stats(1) },
+      { says: [started(1)], stats: stats(1, 1) },
+      { says: [assigned(1)], stats: stats(1) },
+      { says: [started(1)], stats: stats(9, 9) },
+    ],
+    patches: ["0/0 #0", "1/0 #1", "1/1 #2"],
+  },
+  "also in another session of the same process": {
+    story: [
+      { session: stats(0) },
+      { says: each(assigned, 1, 5), stats: stats(5) },
+      { says: each(started, 1, 5), stats: stats(5, 5) },
+      { session: stats(5, 5) },
+      { says: each(started, 1, 5), stats: stats(5, 0) },
+      { says: [completed(1)], stats: stats(4, 4) },
+    ],
+    patches: ["0/0 #0", "5/0 #1", "5/5 #2", "4/4 #3"],
+  },
+  "a new process counts no event that is older than its session": {
+    story: [
+      { session: stats(50, 50) },
+      { says: each((n) => started(n, { runnerAssignedAt: OPENED - 5 }), 1, 50), stats: stats(50, 0) },
+      { says: [assigned(51)], stats: stats(51, 50) },
+    ],
+    patches: ["50/50 #0", "51/50 #1"],
+  },
+  "no statistics: what we count ourselves": {
+    story: [
+      { session: stats(2, 1) },
+      { says: [assigned(3)], stats: null },
+      { says: [started(2)], stats: null },
+      { says: [completed(1), cancelled(3)], stats: null },
+    ],
+    patches: ["2/1 #0", "3/1 #1", "3/2 #2", "1/1 #3"],
+  },
+  "never any statistics": {
+    story: [{ session: null }, { says: [assigned(1)] }, { says: [started(1)] }, { says: [completed(1)] }],
+    patches: ["0/0 #0", "1/0 #1", "1/1 #2", "0/0 #3"],
+  },
+  "a message of an unknown kind": {
+    story: [{ session: stats(2, 1) }, { says: [], stats: null }],
+    patches: ["2/1 #0"],
+  },
+  "limits that change": {
+    story: [
+      { session: stats(5, 2) },
+      { limits: { minRunners: 2, maxRunners: 6 } },
+      { limits: { minRunners: 0, maxRunners: 3 } },
+      { limits: { minRunners: 0, maxRunners: 0 } },
+      { limits: { minRunners: 0, maxRunners: 0 } },
+    ],
+    patches: ["5/2 #0", "6/2 #1", "3/2 #2", "5/2 #3"],
+  },
+  "jobs that are known to wait, though the statistics lag, are served when the queue is quiet": {
+    story: [{ session: stats(0) }, { says: each(assigned, 1, 40), stats: stats(0) }, { read: stats(0) }, {
+      read: stats(40),
+    }],
+    patches: ["0/0 #0", "40/0 #1"],
+  },
+  "while more may be in the queue they are not: they may have ended": {
+    story: [{ session: stats(0) }, { says: each(assigned, 1, 40), stats: stats(0) }],
+    patches: ["0/0 #0"],
+  },
+} as Record<string, { story: Happening[]; patches: string[] }>, ({ story, patches }) => {
+  assert.deepEqual(live(story).patches.map(shown), patches);
+});
+
+test("where runningJobs is pruned, every message with a job moves the number on", () => {
+  const story: Happening[] = [
+    { session: stats(2, 2) },
+    { says: [started(3), completed(1)], stats: stats(2, 2) },
+    { says: [], stats: stats(2, 2) },
+    { says: [started(3)], stats: stats(2, 2) },
+  ];
+  assert.deepEqual(live(story, undefined, true).patches.map(shown), ["2/2 #0", "2/2 #1"]);
+});
+
+test("numbers begin again at 1 after the largest one", () => {
+  const { state } = live([{ session: stats(0) }]);
+  const near = { ...state, patches: 2147483647 };
+  const first = next(near, { kind: "message", at: 0, events: [assigned(1)], statistics: stats(1) }, {
+    minRunners: 0,
+    maxRunners: 9,
+  });
+  const second = next(first.state, { kind: "message", at: 0, events: [assigned(2)], statistics: stats(2) }, {
+    minRunners: 0,
+    maxRunners: 9,
+  });
+  assert.deepEqual([first.patch?.patchID, second.patch?.patchID], [2147483647, 1]);
+});
+
+table("readings", {
+  "none when the figures agree": {
+    story: [{ session: stats(0) }, { says: [assigned(1)], stats: stats(1) }],
+    wants: false,
+  },
+  "when the statistics lag": { story: [{ session: stats(0) }, { says: [assigned(1)], stats: stats(0) }], wants: true },
+  "after a repeat": {
+    story: [{ session: stats(0) }, { says: [assigned(1)], stats: stats(1) }, { says: [assigned(1)], stats: stats(1) }],
+    wants: true,
+  },
+  "after a repeat one reading is enough": {
+    story: [
+      { session: stats(0) },
+      { says: [assigned(1)], stats: stats(1) },
+      { says: [assigned(1)], stats: stats(1) },
+      { read: stats(7, 3) },
+    ],
+    wants: false,
+    shows: "7/3",
+  },
+  "one that differs from our count is not believed at once": {
+    story: [{ session: stats(0) }, { says: [started(1)], stats: stats(1, 0) }, { read: stats(1, 0) }],
+    wants: true,
+    shows: "1/1",
+  },
+  "but the fourth time": {
+    story: [
+      { session: stats(0) },
+      { says: [started(1)], stats: stats(1, 0) },
+      ...[1, 2, 3, 4].map(() => ({ read: stats(1, 0) })),
+    ],
+    wants: false,
+    shows: "1/0",
+  },
+  "or after an empty poll": {
+    story: [{ session: stats(0) }, { says: [started(1)], stats: stats(1, 0) }, { empty: true }, { read: stats(1, 0) }],
+    wants: false,
+    shows: "1/0",
+  },
+  "an empty poll alone does not undo what we have seen": {
+    story: [{ session: stats(0) }, { says: [started(1)], stats: stats(1, 0) }, { empty: true }],
+    wants: true,
+    shows: "1/1",
+  },
+  "of no use where the service gives no figures": {
+    story: [{ session: stats(0) }, { says: [started(1)], stats: stats(1, 0) }, { read: null }],
+    wants: false,
+    shows: "1/1",
+  },
+  "a server that tells of no assignment is believed at once": {
+    story: [{ session: stats(0) }, { says: [], stats: stats(5, 0) }, { read: stats(5, 0) }],
+    wants: false,
+    shows: "5/0",
+  },
+} as Record<string, { story: Happening[]; wants: boolean; shows?: string }>, ({ story, wants, shows }) => {
+  const { state, at, last } = live(story);
+  assert.equal(wantsReading(state, at), wants);
+  if (shows) assert.equal(shown(last)?.split(" ")[0], shows);
+});
+
+table("offers", {
+  "are asked for": { says: [available(1), available(2)], ids: [1, 2] },
+  "again when they come again": { says: [available(1)], before: [available(1)], ids: [1, 1] },
+  "not twice in one message": { says: [available(1), available(1)], ids: [1] },
+  "not without a request id": { says: [{ ...available(1), requestId: 0 }], ids: [] },
+  "not in a pause": { says: [available(1)], limits: { minRunners: 0, maxRunners: 0 }, ids: [] },
+} as Record<string, { says: JobEvent[]; before?: JobEvent[]; limits?: Limits; ids: number[] }>, (example) => {
+  const { says, before, limits, ids } = example;
+  const story: Happening[] = [{ session: stats(0) }, { says: before ?? [], stats: stats(0) }, {
+    says,
+    stats: stats(0),
+  }];
+  const { acquired, fresh } = live(story, limits);
+  assert.deepEqual(acquired, ids);
+  assert.deepEqual(fresh, []);
+});
+
+test("events are told once, and by request id where a job has no id", () => {
+  const nameless = { ...started(1), jobId: "" };
+  const other = { ...started(2), jobId: "" };
+  const { fresh } = live([
+    { session: stats(0) },
+    { says: [nameless, nameless], stats: stats(1, 1) },
+    { says: [nameless, other], stats: stats(2, 2) },
+  ]);
+  assert.deepEqual(fresh, [nameless, other]);
+});
+
+test("memory of events is bounded", () => {
+  let state: ScaleState = FRESH;
+  for (let i = 0; i < 2000; i++) {
+    const events = each(started, i * 50, i * 50 + 49);
+    state = next(state, { kind: "message", at: 0, events }, { minRunners: 0, maxRunners: 1 }).state;
+  }
+  const size = state.known.reduce((sum, set) => sum + set.size, 0);
+  assert.ok(size >= 25_000 && size <= 30_000, `${size} keys`);
+});
+
+const LONG: Happening = { after: PHANTOM_AFTER_MS };
+
+table("demand that can't be real", {
+  "is trimmed after 15 minutes with as many idle runners": {
+    story: [{ session: stats(0) }, { says: [], stats: stats(3, 0, 0) }, { read: stats(3, 0, 3) }, LONG, {
+      read: stats(3, 0, 3),
+    }],
+    shows: "2/0",
+    phantom: 3,
+  },
+  "stays trimmed": {
+    story: [{ session: stats(3, 0, 5) }, LONG, { read: stats(3, 0, 5) }, { after: 60_000 }, { empty: true }],
+    shows: "2/0",
+    phantom: 3,
+  },
+  "a new job is served on top": {
+    story: [{ session: stats(3, 0, 5) }, LONG, { read: stats(3, 0, 5) }, {
+      says: [assigned(9)],
+      stats: stats(4, 0, 0),
+    }],
+    shows: "3/0",
+    phantom: 3,
+  },
+  "is forgotten when the service takes it back": {
+    story: [{ session: stats(3, 0, 5) }, LONG, { read: stats(3, 0, 5) }, { says: [], stats: stats(1, 0, 0) }, {
+      says: [],
+      stats: stats(3, 0, 0),
+    }],
+    shows: "4/0",
+    phantom: 1,
+  },
+  "too few idle runners: it is real": {
+    story: [{ session: stats(3, 0, 2) }, LONG, { read: stats(3, 0, 2) }],
+    shows: "5/0",
+    phantom: 0,
+  },
+  "not yet long": {
+    story: [{ session: stats(3, 0, 5) }, { after: PHANTOM_AFTER_MS - 1 }, { read: stats(3, 0, 5) }],
+    shows: "5/0",
+    phantom: 0,
+  },
+  "a change begins the time anew": {
+    story: [{ session: stats(3, 0, 5) }, { after: 600_000 }, { says: [started(1)], stats: stats(3, 1, 4) }, {
+      after: 600_000,
+    }, { read: stats(3, 1, 4) }],
+    shows: "5/1",
+    phantom: 0,
+  },
+} as Record<string, { story: Happening[]; shows: string; phantom: number }>, ({ story, shows, phantom }) => {
+  const { state, last } = live(story, { minRunners: 2, maxRunners: 100 });
+  assert.equal(shown(last)?.split(" ")[0], shows);
+  assert.equal(state.phantom, phantom);
+});
+
+test("the reading that finds phantom demand is wanted once in 15 minutes", () => {
+  const { state } = live([{ session: stats(3, 0, 0) }]);
+  assert.equal(wantsReading(state, PHANTOM_AFTER_MS - 1), false);
+  assert.equal(wantsReading(state, PHANTOM_AFTER_MS), true);
+  const read = next(state, { kind: "figures", at: PHANTOM_AFTER_MS, statistics: stats(3, 0, 0) }, {
+    minRunners: 0,
+    maxRunners: 9,
+  });
+  assert.equal(wantsReading(read.state, PHANTOM_AFTER_MS + 1), false);
+});
+
+/** A service that says the truth, in messages of some size, with statistics of their delivery. */
+test("at the end of any history that is told truly, the runner set has the service's figures", () => {
+  const history = fc.array(fc.record({ job: fc.integer({ min: 1, max: 30 }), size: fc.integer({ min: 1, max: 5 }) }), {
+    maxLength: 80,
+  });
+  fc.assert(fc.property(history, fc.boolean(), (moves, twice) => {
+    const at = new Map<number, number>();
+    const story: Happening[] = [{ session: stats(0) }];
+    let batch: JobEvent[] = [];
+    for (const { job, size } of moves) {
+      const stage = at.get(job) ?? 0;
+      if (stage > 2) continue;
+      at.set(job, stage + 1);
+      batch.push([assigned, started, completed][stage]!(job));
+      if (batch.length < size) continue;
+      const now = truth(at);
+      story.push({ says: batch, stats: now });
+      if (twice) story.push({ says: batch, stats: stats(99, 77) });
+      batch = [];
+    }
+    const end = truth(at);
+    if (batch.length > 0) story.push({ says: batch, stats: end });
+    const { state, last } = live(story);
+    const wanted = next(state, { kind: "empty", at: 0 }, { minRunners: 0, maxRunners: 1000 });
+    assert.equal(wanted.state.own.running, end.totalRunningJobs);
+    assert.equal(last?.runningJobs ?? 0, end.totalRunningJobs);
+    assert.equal(last?.replicas ?? 0, end.totalAssignedJobs);
+  }));
+});
+
+function truth(at: ReadonlyMap<number, number>): Statistics {
+  const stages = [...at.values()];
+  return stats(
+    stages.filter((stage) => stage === 1 || stage === 2).length,
+    stages.filter((stage) => stage === 2).length,
+  );
+}
