@@ -1,5 +1,4 @@
 /** An app on a real port. */
-import { createAdaptorServer } from "@hono/node-server";
 import type { Server } from "node:http";
 
 /** What is served: a fetch handler, as a hono app has one. */
@@ -43,6 +42,8 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
  * @throws Error in one line when the address can't be had
  */
 export async function listen(app: Served, { host, port }: ListenAddress): Promise<Listening> {
+  // It loads fetch, which is much: not before the first log line.
+  const { createAdaptorServer } = await import("@hono/node-server");
   const server = createAdaptorServer({ fetch: (request) => app.fetch(request) }) as Server;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, host, port)));
