@@ -346,7 +346,9 @@ function eventOf<T extends KubeObject>(kind: Resource<T>, line: string, request:
     throw new TransportError("reset", "the watch broke off in the middle of an event", cause);
   }
   const { type, object } = event;
+  if (type === "ERROR") throw errorOfStatus((object ?? {}) as Status, request);
+  if (!object?.metadata) throw new TransportError("other", "what came is no event of a watch");
   if (type === "BOOKMARK") return { type, resourceVersion: object.metadata.resourceVersion };
   if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: typed(kind, object) };
-  throw errorOfStatus(object as Status, request);
+  throw new TransportError("other", `a watch has no events of type ${JSON.stringify(type)}`);
 }

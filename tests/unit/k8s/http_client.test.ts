@@ -324,6 +324,7 @@ table<{ readonly answer: () => Answer; readonly kind: KubeErrorKind | "connectio
     answer: () => ({ stream: new Stream().sendText('{"type":"ADD').end() }),
     kind: "connection",
   },
+  "by what is no event": { answer: () => ({ stream: new Stream().send({ hello: "world" }) }), kind: "connection" },
   "with its connection": {
     answer: () => ({ stream: new Stream().end(new TransportError("reset", "lost")) }),
     kind: "connection",
