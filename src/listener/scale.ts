@@ -45,9 +45,11 @@ export interface ScaleState {
   readonly known: Known;
   /** Events before this wall-clock time are in the session's figures already. */
   readonly countedUntil: number | undefined;
+  /** The session has not yet been quiet: what it tells may be older than itself. */
+  readonly catchingUp: boolean;
   /** Nothing was left in the queue after the last message: what we counted is complete. */
   readonly drained: boolean;
-  /** A repeated message was seen: the scale set is to be read, and what it says is the truth. */
+  /** A message that was repeated, or may have been, was seen: the scale set is to be read, and what it says is the truth. */
   readonly doubt: boolean;
   /** A long poll ended with nothing since the last message: figures that are read then are the truth. */
   readonly settled: boolean;
@@ -70,6 +72,7 @@ export const FRESH: ScaleState = {
   pruned: false,
   known: NOTHING_KNOWN,
   countedUntil: undefined,
+  catchingUp: false,
   drained: false,
   doubt: false,
   settled: false,
@@ -155,7 +158,7 @@ function take(state: ScaleState, input: Input): { after: ScaleState; fresh: read
     case "figures":
       return { after: takeFigures(state, input.statistics), fresh: none };
     case "empty":
-      return { after: { ...state, drained: true, settled: true, readings: 0 }, fresh: none };
+      return { after: { ...state, catchingUp: false, drained: true, settled: true, readings: 0 }, fresh: none };
     case "limits":
       return { after: state, fresh: none };
   }
@@ -165,7 +168,8 @@ function takeSession(state: ScaleState, statistics: Statistics | undefined, open
   const base = { ...state, drained: false, doubt: false, settled: false, readings: 0, unreadable: false };
   if (!statistics) return { ...base, countedUntil: undefined };
   const figures = countIn(statistics);
-  return { ...base, figures, own: figures, idle: statistics.totalIdleRunners, countedUntil: openedAt };
+  const { totalIdleRunners: idle } = statistics;
+  return { ...base, figures, own: figures, idle, countedUntil: openedAt, catchingUp: true };
 }
 
 function takeMessage(
@@ -187,7 +191,8 @@ function takeMessage(
     ...news,
     own: countEvents(state.own, countable),
     known: knowAlso(state.known, fresh.map(keyOf)),
-    doubt: state.doubt || countable.length < told.length,
+    doubt: state.doubt || countable.length < told.length ||
+      (state.catchingUp && countable.some((event) => timeOf(event) === undefined)),
     drained: false,
     settled: false,
     readings: 0,
@@ -204,7 +209,16 @@ function takeFigures(state: ScaleState, statistics: Statistics | undefined): Sca
     // Some servers tell of no assignment, only of starts.
     (figures.running === state.own.running && figures.assigned > state.own.assigned);
   const own = truth ? figures : state.own;
-  return { ...state, figures, own, idle: statistics.totalIdleRunners, readings, doubt: false, drained: true };
+  return {
+    ...state,
+    figures,
+    own,
+    idle: statistics.totalIdleRunners,
+    readings,
+    doubt: false,
+    catchingUp: false,
+    drained: true,
+  };
 }
 
 /** The jobs that the two figures are made of. */

@@ -81,6 +81,8 @@ table("wanted and running", {
   assert.equal(shown(last), `${example.shows} #0`);
 });
 
+const QUIET: Happening = { session: stats(0) };
+
 table("stories, told in patches", {
   "a job's way": {
     story: [
@@ -207,7 +209,7 @@ table("stories, told in patches", {
     patches: ["5/2 #0", "6/2 #1", "3/2 #2", "5/2 #3"],
   },
   "jobs that are known to wait, though the statistics lag, are served when the queue is quiet": {
-    story: [{ session: stats(0) }, { says: each(assigned, 1, 40), stats: stats(0) }, { read: stats(0) }, {
+    story: [QUIET, { empty: true }, { says: each(assigned, 1, 40), stats: stats(0) }, { read: stats(0) }, {
       read: stats(40),
     }],
     patches: ["0/0 #0", "40/0 #1"],
@@ -246,17 +248,18 @@ test("numbers begin again at 1 after the largest one", () => {
 
 table("readings", {
   "none when the figures agree": {
-    story: [{ session: stats(0) }, { says: [assigned(1)], stats: stats(1) }],
+    story: [QUIET, { empty: true }, { says: [assigned(1)], stats: stats(1) }],
     wants: false,
   },
-  "when the statistics lag": { story: [{ session: stats(0) }, { says: [assigned(1)], stats: stats(0) }], wants: true },
+  "when the statistics lag": { story: [QUIET, { empty: true }, { says: [assigned(1)], stats: stats(0) }], wants: true },
   "after a repeat": {
-    story: [{ session: stats(0) }, { says: [assigned(1)], stats: stats(1) }, { says: [assigned(1)], stats: stats(1) }],
+    story: [QUIET, { empty: true }, { says: [assigned(1)], stats: stats(1) }, { says: [assigned(1)], stats: stats(1) }],
     wants: true,
   },
   "after a repeat one reading is enough": {
     story: [
-      { session: stats(0) },
+      QUIET,
+      { empty: true },
       { says: [assigned(1)], stats: stats(1) },
       { says: [assigned(1)], stats: stats(1) },
       { read: stats(7, 3) },
@@ -265,13 +268,14 @@ table("readings", {
     shows: "7/3",
   },
   "one that differs from our count is not believed at once": {
-    story: [{ session: stats(0) }, { says: [started(1)], stats: stats(1, 0) }, { read: stats(1, 0) }],
+    story: [QUIET, { empty: true }, { says: [started(1)], stats: stats(1, 0) }, { read: stats(1, 0) }],
     wants: true,
     shows: "1/1",
   },
   "but the fourth time": {
     story: [
-      { session: stats(0) },
+      QUIET,
+      { empty: true },
       { says: [started(1)], stats: stats(1, 0) },
       ...[1, 2, 3, 4].map(() => ({ read: stats(1, 0) })),
     ],
@@ -279,22 +283,27 @@ table("readings", {
     shows: "1/0",
   },
   "or after an empty poll": {
-    story: [{ session: stats(0) }, { says: [started(1)], stats: stats(1, 0) }, { empty: true }, { read: stats(1, 0) }],
+    story: [QUIET, { empty: true }, { says: [started(1)], stats: stats(1, 0) }, { empty: true }, { read: stats(1, 0) }],
     wants: false,
     shows: "1/0",
   },
   "an empty poll alone does not undo what we have seen": {
-    story: [{ session: stats(0) }, { says: [started(1)], stats: stats(1, 0) }, { empty: true }],
+    story: [QUIET, { empty: true }, { says: [started(1)], stats: stats(1, 0) }, { empty: true }],
     wants: true,
     shows: "1/1",
   },
+  "one is the truth when a new session begins with what may be old": {
+    story: [{ session: stats(1) }, { says: [assigned(1)], stats: stats(1) }, { read: stats(1) }],
+    wants: false,
+    shows: "1/0",
+  },
   "of no use where the service gives no figures": {
-    story: [{ session: stats(0) }, { says: [started(1)], stats: stats(1, 0) }, { read: null }],
+    story: [QUIET, { empty: true }, { says: [started(1)], stats: stats(1, 0) }, { read: null }],
     wants: false,
     shows: "1/1",
   },
   "a server that tells of no assignment is believed at once": {
-    story: [{ session: stats(0) }, { says: [], stats: stats(5, 0) }, { read: stats(5, 0) }],
+    story: [QUIET, { empty: true }, { says: [], stats: stats(5, 0) }, { read: stats(5, 0) }],
     wants: false,
     shows: "5/0",
   },
