@@ -2,7 +2,16 @@
 import type { Clock } from "../lib/clock.ts";
 import type { KubeClient } from "./client.ts";
 import { KubeError } from "./errors.ts";
-import { isDeleting, isNewer, keyOf, type KubeObject, type ObjectRef, type Resource, type Stored } from "./resource.ts";
+import {
+  isDeleting,
+  isNewer,
+  isThereAfterDelete,
+  keyOf,
+  type KubeObject,
+  type ObjectRef,
+  type Resource,
+  type Stored,
+} from "./resource.ts";
 import type { Overlay } from "./store.ts";
 
 export interface ReadThroughOptions<T extends KubeObject> {
@@ -73,6 +82,7 @@ export class ReadThrough<T extends KubeObject> implements Overlay<T> {
   }
 
   wrote(object: Stored<T>): void {
+    if (isDeleting(object) && !isThereAfterDelete(object)) return this.deleted(object.metadata.uid);
     const key = keyOf(object);
     const known = this.#valid(key)?.object;
     const older = known?.metadata.uid === object.metadata.uid &&
@@ -82,7 +92,7 @@ export class ReadThrough<T extends KubeObject> implements Overlay<T> {
   }
 
   deleted(uid: string, left?: Stored<T>): void {
-    if (left) return this.wrote(left);
+    if (left && isThereAfterDelete(left)) return this.wrote(left);
     const key = this.#keyOfUid.get(uid);
     if (key === undefined) return;
     this.#keep(key, undefined);

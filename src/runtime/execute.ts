@@ -117,6 +117,7 @@ export class Executor {
       if (this.#answered.knows(step, before)) return { changed: false };
       const after = await kube.patch(step.kind, step.ref, withPrecondition(step), { type, subresource });
       overlayOf(step.kind)?.wrote(after);
+      this.#answered.remember(step, after.metadata.resourceVersion);
       return { changed: before !== after.metadata.resourceVersion, object: after };
     } catch (error) {
       if (step.goneIsDone && KubeError.is(error, "NotFound")) return this.#gone(step.kind, step.ref.uid);

@@ -4,7 +4,7 @@ import { refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { patch, type Step } from "../../runtime/plan.ts";
 import { conditionsOf, type Saying } from "../shared/conditions.ts";
-import { mergePatch } from "../shared/drift.ts";
+import { same } from "../shared/drift.ts";
 import type { Problem } from "../shared/problems.ts";
 import type { Observed } from "./observe.ts";
 
@@ -15,11 +15,12 @@ export function statusSteps({ listener }: Observed, unready: Problem | undefined
     ? { type: "Ready", status: "False", reason: unready.reason, message: unready.message }
     : { type: "Ready", status: "True", reason: "Listening", message: "the listener runs" };
   const wanted: AutoscalingListenerStatus = {
-    ...listener.status,
     observedGeneration: generation,
     conditions: conditionsOf(listener.status?.conditions, [ready], { now, generation }),
   };
-  const body = mergePatch(listener.status ?? {}, wanted);
-  if (body === undefined) return [];
-  return [patch(AUTOSCALING_LISTENERS, refOf(listener), { status: body }, { subresource: "status", goneIsDone: true })];
+  if (same(listener.status, { ...listener.status, ...wanted })) return [];
+  // The whole status each time: where fields are dropped, a repetition can be told as one (see execute.ts).
+  return [
+    patch(AUTOSCALING_LISTENERS, refOf(listener), { status: wanted }, { subresource: "status", goneIsDone: true }),
+  ];
 }

@@ -71,6 +71,6 @@ export function annotatedFacts({ ars, runnerSet }: Observed): ScaleSetFacts | un
 
 function recheckDueAt({ memory, waits }: Observed, answeredAt: Instant): Instant | undefined {
   const { reportedGoneAt } = memory;
-  if (reportedGoneAt === undefined || reportedGoneAt < answeredAt) return undefined;
+  if (reportedGoneAt === undefined || reportedGoneAt <= answeredAt) return undefined;
   return answeredAt + waits.scaleSetRecheck;
 }

@@ -9,7 +9,7 @@ import { refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { patch, type Step } from "../../runtime/plan.ts";
 import { conditionNamed, conditionsOf, type Saying } from "../shared/conditions.ts";
-import { mergePatch } from "../shared/drift.ts";
+import { same } from "../shared/drift.ts";
 import type { Problem } from "../shared/problems.ts";
 import type { Observed } from "./observe.ts";
 
@@ -24,15 +24,14 @@ export interface Standing {
 /** Steps that make the status say how things are: none when it does already. */
 export function statusSteps(seen: Observed, standing: Standing, now: Instant): Step[] {
   const { ars } = seen;
-  const wanted = { ...ars.status, ...statusOf(seen, standing, now) };
-  const body = mergePatch(ars.status ?? {}, wanted);
+  const wanted = statusOf(seen, standing, now);
   const steps: Step[] = [];
   const event = problemEvent(seen, standing.problem);
   if (event) steps.push(event);
-  if (body !== undefined) {
-    steps.push(
-      patch(AUTOSCALING_RUNNER_SETS, refOf(ars), { status: body }, { subresource: "status", goneIsDone: true }),
-    );
+  if (!same(ars.status, { ...ars.status, ...wanted })) {
+    // The whole status each time: where fields are dropped, a repetition can be told as one (see execute.ts).
+    const body = { status: wanted };
+    steps.push(patch(AUTOSCALING_RUNNER_SETS, refOf(ars), body, { subresource: "status", goneIsDone: true }));
   }
   return steps;
 }

@@ -1,0 +1,415 @@
+/** The life of a scale set, from its making to its end: the controllers of scale sets and listeners together. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AUTOSCALING_LISTENERS, AUTOSCALING_RUNNER_SETS, EPHEMERAL_RUNNER_SETS } from "../../../../src/api/kinds.ts";
+import { FINALIZERS } from "../../../../src/api/names.ts";
+import { PODS, type Resource, ROLE_BINDINGS, ROLES, SECRETS } from "../../../../src/k8s/resource.ts";
+import { scaleSet, secret } from "../../../support/builders_set.ts";
+import { refusal } from "../../../support/memory_kube.ts";
+import { serviceError } from "../../../support/memory_service.ts";
+import { type SetWorld, setWorld } from "../../../support/set_world.ts";
+
+const ARS = "arc-runners/linux";
+const AL = "arc-systems/linux-84bd964b-listener";
+const POD = AL;
+
+function status(world: SetWorld) {
+  const ars = world.kube.find(AUTOSCALING_RUNNER_SETS, ARS)!;
+  const of = (type: string) => ars.status?.conditions?.find((condition) => condition.type === type);
+  return { phase: ars.status?.phase, ready: of("Ready"), progressing: of("Progressing"), of, ars };
+}
+
+/** A world in which the scale set is at work. */
+async function atWork(spec: Parameters<typeof scaleSet>[0] = {}, options: Parameters<typeof setWorld>[0] = {}) {
+  const world = setWorld(options);
+  world.kube.put(AUTOSCALING_RUNNER_SETS, scaleSet(spec));
+  await world.pass();
+  return world;
+}
+
+function runListener(world: SetWorld, key = POD): void {
+  world.kube.change(PODS, key, {
+    status: { phase: "Running", containerStatuses: [{ name: "listener", state: { running: {} } }] },
+  });
+}
+
+test("a new scale set is made at the service and gets its runner set, listener and the listener's children", async () => {
+  const world = await atWork({ runnerScaleSetLabels: ["gpu", "linux"] });
+  assert.deepEqual(world.service.calls, ["find linux", "create linux"]);
+  assert.deepEqual(world.service.scaleSets.get(7)?.labels, ["linux", "gpu"]);
+  assert.deepEqual(world.kube.keys, [
+    "autoscalinglisteners:arc-systems/linux-84bd964b-listener",
+    "autoscalingrunnersets:arc-runners/linux",
+    "ephemeralrunnersets:arc-runners/linux",
+    "pods:arc-systems/linux-84bd964b-listener",
+    "rolebindings:arc-runners/linux-84bd964b-listener",
+    "roles:arc-runners/linux-84bd964b-listener",
+    "secrets:arc-runners/gh",
+    "secrets:arc-systems/linux-84bd964b-listener-config",
+    "serviceaccounts:arc-systems/linux-84bd964b-listener",
+  ]);
+  const { ars, phase } = status(world);
+  assert.deepEqual(ars.metadata.annotations, {
+    "runner-scale-set-id": "7",
+    "actions.github.com/runner-group-name": "Default",
+    "actions.github.com/runner-scale-set-name": "linux",
+  });
+  assert.equal(ars.spec?.runnerScaleSetName, "linux");
+  assert.equal(ars.metadata.labels?.["actions.github.com/organization"], "acme");
+  assert.equal(phase, "Running");
+  assert.deepEqual(world.warnings, []);
+  await world.stop();
+});
+
+test("ready when the listener runs, and then nothing is asked of anybody", async () => {
+  const world = await atWork();
+  assert.equal(status(world).ready?.reason, "ListenerPending");
+  runListener(world);
+  await world.pass(2_000);
+  assert.equal(status(world).ready?.status, "True");
+  assert.equal(status(world).ars.status?.observedGeneration, status(world).ars.metadata.generation);
+  const before = world.kube.requests.length;
+  await world.pass(9 * 60_000);
+  assert.deepEqual(world.kube.requests.slice(before), []);
+  assert.equal(world.service.calls.length, 2);
+  await world.pass(30 * 60_000);
+  assert.ok(world.kube.requests.slice(before).every(({ verb }) => verb === "get"), "a resync only reads");
+  assert.deepEqual(world.warnings, []);
+  await world.stop();
+});
+
+test("CRDs that drop what we add make no loop of patches", async () => {
+  const world = await atWork({}, {
+    before: ({ kube }) => {
+      kube.prune(AUTOSCALING_RUNNER_SETS, ["conditions", "observedGeneration", "finishedEphemeralRunners"]);
+      kube.prune(AUTOSCALING_LISTENERS, ["conditions", "observedGeneration"]);
+    },
+  });
+  runListener(world);
+  await world.pass(5_000);
+  const patches = world.kube.requests.filter(({ plural }) => plural.endsWith("/status")).length;
+  assert.ok(patches <= 6, `${patches} status patches`);
+  for (let i = 0; i < 5; i++) {
+    world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { metadata: { annotations: { touched: String(i) } } });
+    await world.pass(2_000);
+  }
+  assert.equal(world.kube.requests.filter(({ plural }) => plural.endsWith("/status")).length, patches);
+  assert.equal(status(world).phase, "Running");
+  assert.deepEqual(world.warnings, []);
+  await world.stop();
+});
+
+test("counts of the runner set are copied, at most twice a second", async () => {
+  const world = await atWork();
+  runListener(world);
+  await world.pass(2_000);
+  const before = world.kube.requests.length;
+  for (let running = 1; running <= 20; running++) {
+    world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, {
+      status: { currentReplicas: running, runningEphemeralRunners: running, pendingEphemeralRunners: 0 },
+    });
+    await world.pass(50);
+  }
+  await world.pass(1_000);
+  const ours = world.kube.requests.slice(before).filter(({ plural }) => plural === "autoscalingrunnersets/status");
+  assert.ok(ours.length >= 2 && ours.length <= 3, `${ours.length} status patches in a second`);
+  const { currentRunners, runningEphemeralRunners } = status(world).ars.status!;
+  assert.deepEqual([currentRunners, runningEphemeralRunners], [20, 20]);
+  await world.stop();
+});
+
+test("limits reach the config of the listener, whose pod stays", async () => {
+  const world = await atWork();
+  runListener(world);
+  const { uid } = world.kube.find(PODS, POD)!.metadata;
+  world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { minRunners: 2, maxRunners: 20 } });
+  await world.pass();
+  const config = world.kube.find(SECRETS, `${AL}-config`)!.data!["config.json"]!;
+  const { min_runners, max_runners } = JSON.parse(Buffer.from(config, "base64").toString());
+  assert.deepEqual([min_runners, max_runners], [2, 20]);
+  assert.equal(world.kube.find(PODS, POD)?.metadata.uid, uid);
+  assert.ok(world.kube.find(PODS, POD)?.metadata.annotations?.["actions.github.com/listener-config"]);
+  await world.stop();
+});
+
+test("without the right to patch pods the kubelet is not told, which nobody retries", async () => {
+  const world = await atWork({}, {
+    before: ({ kube }) => {
+      kube.refuse = ({ verb, plural }) => {
+        if (verb === "patch" && plural === "pods") throw refusal("Forbidden");
+      };
+    },
+  });
+  runListener(world);
+  for (const maxRunners of [20, 30]) {
+    world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { maxRunners } });
+    await world.pass(5_000);
+  }
+  assert.equal(world.kube.requests.filter(({ verb, plural }) => verb === "patch" && plural === "pods").length, 1);
+  assert.deepEqual(world.warnings, []);
+  await world.stop();
+});
+
+test("a new template goes into the runner set in place; the listener does not notice", async () => {
+  const world = await atWork();
+  runListener(world);
+  await world.pass();
+  world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { spec: { replicas: 5, patchID: 3, runningJobs: 2 } });
+  const listenerBefore = world.kube.find(AUTOSCALING_LISTENERS, AL)!.metadata.resourceVersion;
+  world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, {
+    spec: { template: { spec: { containers: [{ name: "runner", image: "runner:2" }] } } },
+  });
+  await world.pass();
+  const { spec } = world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)!;
+  assert.equal(spec?.ephemeralRunnerSpec.spec?.containers[0]?.image, "runner:2");
+  assert.deepEqual([spec?.replicas, spec?.patchID, spec?.runningJobs], [5, 3, 2]);
+  assert.equal(world.kube.find(AUTOSCALING_LISTENERS, AL)!.metadata.resourceVersion, listenerBefore);
+  await world.stop();
+});
+
+test("group, name and labels change by one PATCH, in place", async () => {
+  const world = await atWork();
+  world.service.calls.length = 0;
+  world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, {
+    spec: { runnerScaleSetName: "big", runnerScaleSetLabels: ["gpu"] },
+  });
+  await world.pass();
+  assert.deepEqual(world.service.calls, ["get 7", "update 7"]);
+  assert.deepEqual(world.service.scaleSets.get(7)?.labels, ["big", "gpu"]);
+  assert.equal(status(world).ars.metadata.annotations?.["actions.github.com/runner-scale-set-name"], "big");
+  assert.equal(
+    world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)?.metadata.annotations?.["actions.github.com/runner-scale-set-name"],
+    "big",
+  );
+  await world.stop();
+});
+
+test("a changed group gives the listener another name: the old one goes before the new one comes", async () => {
+  const world = await atWork();
+  world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { runnerGroup: "gpu" } });
+  await world.pass();
+  assert.equal(world.kube.all(AUTOSCALING_LISTENERS).length, 1, "the old one waits for its pod");
+  world.kube.vanish(PODS, POD);
+  await world.pass();
+  const [listener] = world.kube.all(AUTOSCALING_LISTENERS);
+  assert.notEqual(`arc-systems/${listener?.metadata.name}`, AL);
+  assert.deepEqual(world.kube.all(PODS).map(({ metadata }) => metadata.name), [listener?.metadata.name]);
+  assert.equal(world.service.scaleSets.get(7)?.runnerGroupId, 5);
+  await world.stop();
+});
+
+test("a scale set that GitHub has lost is made again when somebody is told so, and only then", async () => {
+  const world = await atWork();
+  world.service.scaleSets.clear();
+  await world.pass(60 * 60_000);
+  assert.equal(world.service.calls.length, 2);
+  world.gone.report(ARS, 7);
+  world.gone.report(ARS, 7);
+  await world.pass();
+  assert.deepEqual(world.service.calls.slice(2), ["get 7", "find linux", "create linux"]);
+  assert.equal(world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)?.spec?.ephemeralRunnerSpec.runnerScaleSetId, 8);
+  assert.equal(world.kube.find(AUTOSCALING_LISTENERS, AL)?.spec?.runnerScaleSetId, 8);
+  world.gone.report(ARS, 7);
+  await world.pass(60_000);
+  assert.equal(world.service.calls.length, 5, "a late report of the former id means nothing");
+  await world.stop();
+});
+
+test("a restarted controller asks once and changes nothing", async () => {
+  const first = await atWork();
+  const kinds: Resource[] = [AUTOSCALING_RUNNER_SETS, AUTOSCALING_LISTENERS, EPHEMERAL_RUNNER_SETS, PODS];
+  const objects = kinds.flatMap((kind) => first.kube.all(kind).map((object) => ({ kind, object })));
+  await first.stop();
+  const world = setWorld({
+    before({ kube, service }) {
+      for (const { kind, object } of objects) kube.put(kind, object);
+      const labels = ["linux"];
+      service.scaleSets.set(7, { id: 7, name: "linux", runnerGroupId: 1, runnerGroupName: "Default", labels });
+    },
+  });
+  await world.pass();
+  assert.deepEqual(world.service.calls, ["get 7"]);
+  assert.deepEqual(
+    world.kube.requests.filter(({ verb, plural }) => verb !== "get" && plural.startsWith("autoscalingrunnersets")),
+    [],
+  );
+  await world.stop();
+});
+
+test("while GitHub is down a known scale set is served all the same", async () => {
+  const world = await atWork();
+  world.service.refuse = () => {
+    throw serviceError("Unavailable", 503);
+  };
+  world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { maxRunners: 3, runnerScaleSetLabels: ["x"] } });
+  await world.pass();
+  assert.equal(world.kube.find(AUTOSCALING_LISTENERS, AL)?.spec?.maxRunners, 3);
+  assert.equal(status(world).ready?.reason, "ServiceUnavailable");
+  assert.equal(status(world).phase, "Running");
+  const before = world.service.calls.length;
+  await world.pass(3_600_000);
+  assert.ok(world.service.calls.length - before < 25, `${world.service.calls.length - before} calls in an hour`);
+  world.service.refuse = () => {};
+  await world.pass(300_000);
+  assert.deepEqual(world.service.scaleSets.get(7)?.labels, ["linux", "x"]);
+  assert.notEqual(status(world).ready?.reason, "ServiceUnavailable");
+  await world.stop();
+});
+
+test("a secret that is not there yet: said so, read every 30 s, and taken", async () => {
+  const world = setWorld();
+  world.kube.drop(SECRETS, "arc-runners/gh");
+  world.kube.put(AUTOSCALING_RUNNER_SETS, scaleSet());
+  await world.pass();
+  assert.equal(status(world).ready?.reason, "SecretNotFound");
+  assert.match(status(world).ready?.message ?? "", /arc-runners\/gh/);
+  assert.deepEqual(world.events, ["SecretNotFound"]);
+  const reads = () => world.kube.requests.filter(({ key }) => key === "arc-runners/gh").length;
+  const before = reads();
+  await world.pass(300_000);
+  assert.equal(reads() - before, 10);
+  world.kube.put(SECRETS, secret("gh", { github_token: "ghp_y\n" }));
+  await world.pass(31_000);
+  assert.equal(status(world).phase, "Running");
+  await world.stop();
+});
+
+test("a repaired object is looked at at once", async () => {
+  const world = await atWork({ runnerGroup: "nobody" });
+  assert.equal(status(world).ready?.reason, "RunnerGroupNotFound");
+  await world.pass(600_000);
+  world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { runnerGroup: "gpu" } });
+  await world.pass(100);
+  assert.equal(status(world).phase, "Running");
+  await world.stop();
+});
+
+test("deletion: listener, runners, scale set, protected objects, finalizer; nothing is left", async () => {
+  const protection = { finalizers: [FINALIZERS.cleanupProtection, "other/finalizer"] };
+  const world = setWorld({
+    before({ kube }) {
+      kube.put(ROLE_BINDINGS, { metadata: { name: "mrb", namespace: "arc-runners", ...protection } } as never);
+      kube.put(ROLES, { metadata: { name: "mr", namespace: "arc-runners", ...protection } } as never);
+      kube.change(SECRETS, "arc-runners/gh", { metadata: protection });
+    },
+  });
+  world.kube.put(
+    AUTOSCALING_RUNNER_SETS,
+    scaleSet({}, {
+      annotations: {
+        "actions.github.com/cleanup-manager-role-binding": "mrb",
+        "actions.github.com/cleanup-manager-role-name": "mr",
+        "actions.github.com/cleanup-github-secret-name": "gh",
+      },
+    }),
+  );
+  await world.pass();
+  world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { metadata: { finalizers: [FINALIZERS.ephemeralRunnerSet] } });
+  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
+  await world.pass();
+  assert.ok(world.kube.find(PODS, POD)?.metadata.deletionTimestamp, "the listener's pod is asked to go first");
+  assert.equal(world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)?.metadata.deletionTimestamp, undefined);
+  world.kube.vanish(PODS, POD);
+  await world.pass();
+  assert.ok(world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)?.metadata.deletionTimestamp, "then the runners");
+  assert.equal(world.service.scaleSets.size, 1);
+  world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { metadata: { finalizers: [] } });
+  await world.pass();
+  assert.equal(world.service.scaleSets.size, 0);
+  assert.deepEqual(world.kube.keys, ["rolebindings:arc-runners/mrb", "roles:arc-runners/mr", "secrets:arc-runners/gh"]);
+  for (const kind of [ROLE_BINDINGS, ROLES, SECRETS]) {
+    assert.deepEqual(world.kube.all<{ metadata?: object }>(kind)[0]?.metadata.finalizers, ["other/finalizer"]);
+  }
+  const released = world.kube.requests.filter(({ verb, key }) => verb === "patch" && /\/(gh|mrb|mr)$/.test(key));
+  assert.deepEqual(released.map(({ key }) => key), ["arc-runners/gh", "arc-runners/mrb", "arc-runners/mr"]);
+  assert.deepEqual(world.warnings, []);
+  await world.stop();
+});
+
+test("deletion without GitHub: five minutes of trying, then a warning and a clean cluster", async () => {
+  const world = await atWork();
+  world.service.refuse = () => {
+    throw serviceError("Unauthorized", 401);
+  };
+  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
+  await world.pass();
+  world.kube.vanish(PODS, POD);
+  await world.pass(290_000);
+  assert.ok(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS));
+  await world.pass(15_000);
+  assert.deepEqual(world.kube.keys, ["secrets:arc-runners/gh"]);
+  assert.ok(world.events.includes("ScaleSetMayRemain"));
+  assert.ok(world.service.refreshed.length > 0, "the secret was read again");
+  await world.stop();
+});
+
+test("deletion when rights are gone: what can't be released is named, after five minutes", async () => {
+  const world = setWorld({
+    before: ({ kube }) =>
+      kube.change(SECRETS, "arc-runners/gh", { metadata: { finalizers: [FINALIZERS.cleanupProtection] } }),
+  });
+  world.kube.put(
+    AUTOSCALING_RUNNER_SETS,
+    scaleSet({}, { annotations: { "actions.github.com/cleanup-github-secret-name": "gh" } }),
+  );
+  await world.pass();
+  world.kube.refuse = ({ verb, key }) => {
+    if (verb === "patch" && key === "arc-runners/gh") throw refusal("Forbidden");
+  };
+  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
+  await world.pass();
+  world.kube.vanish(PODS, POD);
+  await world.pass(280_000);
+  assert.ok(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS));
+  await world.pass(1_000_000);
+  assert.equal(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS), undefined);
+  assert.ok(world.events.includes("ProtectedObjectsRemain"));
+  await world.stop();
+});
+
+test("runner sets of older releases: the new one is made at once, the old ones drain and go", async () => {
+  const world = setWorld();
+  const owner = (
+    uid: string,
+  ) => [{ apiVersion: "v1", kind: "AutoscalingRunnerSet", name: "linux", uid, controller: true }];
+  const { uid } = world.kube.put(AUTOSCALING_RUNNER_SETS, scaleSet()).metadata;
+  world.kube.put(EPHEMERAL_RUNNER_SETS, {
+    metadata: { name: "linux-abcde", namespace: "arc-runners", ownerReferences: owner(uid) },
+    spec: {
+      replicas: 3,
+      patchID: 9,
+      ephemeralRunnerSpec: {
+        githubConfigUrl: "https://github.com/acme/api",
+        githubConfigSecret: "gh",
+        runnerScaleSetId: 7,
+      },
+    },
+    status: { currentReplicas: 2, runningEphemeralRunners: 2 },
+  });
+  await world.pass();
+  assert.ok(world.kube.find(EPHEMERAL_RUNNER_SETS, ARS));
+  assert.equal(world.kube.find(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde")?.spec?.replicas, undefined);
+  assert.equal(status(world).ars.status?.currentRunners, 2);
+  world.kube.change(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde", { status: { currentReplicas: 0 } });
+  await world.pass();
+  assert.equal(world.kube.find(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde"), undefined);
+  await world.stop();
+});
+
+test("another version is told of and served: never is a user's object deleted", async () => {
+  const world = setWorld();
+  world.kube.put(AUTOSCALING_RUNNER_SETS, scaleSet({}, { labels: { "app.kubernetes.io/version": "0.9.3" } }));
+  await world.pass();
+  assert.equal(status(world).phase, "Running");
+  assert.equal(status(world).of("VersionSkew")?.status, "True");
+  await world.stop();
+});
+
+test("the runner set bears exactly the labels that propagate, whoever adds others", async () => {
+  const world = await atWork();
+  world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { metadata: { labels: { foreign: "1", team: "wrong" } } });
+  await world.pass();
+  const { labels } = world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)!.metadata;
+  assert.deepEqual([labels?.foreign, labels?.team], [undefined, "core"]);
+  await world.stop();
+});
