@@ -1,5 +1,6 @@
 /**
- * Metrics declared in tables. Each {@link Metrics} has a registry of its own: two controllers in one process do not
+ * Metrics declared in tables, over the registry, counters, gauges and histograms of prom-client (the rest of it is left
+ * out of the build). Each {@link Metrics} has a registry of its own: two controllers in one process do not
  * count into each other.
  */
 import prom from "prom-client";
