@@ -65,7 +65,7 @@ function tlsSentence(code: string, error: unknown): string {
     return `its certificate is signed by an authority that is not trusted here (${code}): give the CA certificate`;
   }
   const message = error instanceof Error ? error.message : "";
-  if (/wrong.version.number|packet length too long|InvalidContentType/i.test(`${code} ${message}`)) {
+  if (/wrong.version.number|packet length too long/i.test(`${code} ${message}`)) {
     return "it does not speak TLS on that port: is http:// meant?";
   }
   return `the handshake failed (${code})`;
