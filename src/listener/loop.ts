@@ -108,18 +108,23 @@ class Loop {
         deps.metrics.sessionOpened();
         deps.log.info("a message session is open", { sessionId: session.id, owner: deps.owner });
         await this.#keep(session.id);
-        await this.#apply({
-          kind: "session",
-          at: deps.clock.monotonic(),
-          openedAt,
-          statistics: session.statistics ?? await this.#read(this.#work),
-        });
+        await this.#begin(session, openedAt);
         return session;
       } catch (error) {
         await this.#trouble(error);
       }
     }
     return undefined;
+  }
+
+  /** The figures of a session's beginning are as good as a message. */
+  async #begin(session: MessageSession, openedAt: number): Promise<void> {
+    const { clock, limits, metrics } = this.#deps;
+    const statistics = session.statistics ?? await this.#read(this.#work);
+    const step = next(this.#state, { kind: "session", at: clock.monotonic(), openedAt, statistics }, limits());
+    if (statistics) metrics.statistics(statistics);
+    metrics.desired(step.desired);
+    await this.#take(step);
   }
 
   /** Polls until the session is lost or the loop is to end. */
