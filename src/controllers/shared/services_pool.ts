@@ -20,8 +20,6 @@ export interface ServicesPoolOptions {
   readonly userAgent: UserAgent;
   /** JIT configurations asked for at the same time with one credential. Default 50. */
   readonly parallelJit?: number;
-  /** Told of sources that are to be read again: what else was made of them may have to change too. */
-  readonly onRefresh?: (source: GithubSource) => void;
   /** For tests: what makes a client. */
   readonly connect?: typeof connect;
 }
@@ -54,7 +52,6 @@ export class ServicesPool implements Services {
 
   refresh(source: GithubSource): void {
     this.#options.reader.forget(source);
-    this.#options.onRefresh?.(source);
   }
 
   #connect(resolved: ResolvedSource, source: GithubSource): ActionsService {
