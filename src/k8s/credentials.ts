@@ -20,37 +20,63 @@ const AGE_MS = 10_000;
 /** How long a plugin may take: it may open a browser, or ask a slow cloud. */
 const PLUGIN_DEADLINE_MS = 120_000;
 
+/** Where a user's credentials come from. */
+export interface CredentialSource {
+  /** The credentials in force. @throws ConfigError when they can't be had */
+  get(): Promise<Credentials>;
+  /** The API server refused them (401): they are asked for anew, past every cache, at most once in 10 s. */
+  refused(): void;
+}
+
+/** How the credentials are read; `renew` drops what a plugin has kept. */
+interface Reader {
+  read(): Promise<Credentials>;
+  renew?(): void;
+}
+
 /**
  * The credentials of a user, read anew as they change.
- * @throws ConfigError at each use, when they can't be had
+ * @throws ConfigError when the kind of credentials is not supported
  */
-export function credentialsOf(selected: Selected, source: ConfigSource): Fresh<Credentials> {
+export function credentialsOf(selected: Selected, source: ConfigSource): CredentialSource {
   const { user } = selected;
-  const read = readerOf(selected, source);
-  return new Fresh(source.machine.clock, AGE_MS, async () => {
-    const credentials = await read();
+  const { clock } = source.machine;
+  const reader = readerOf(selected, source);
+  let refusedAt = -Infinity;
+  const fresh = new Fresh(clock, AGE_MS, async () => {
+    const credentials = await reader.read();
     source.secrets?.add(credentials.authorization?.replace(/^\w+ /, ""));
     source.secrets?.add(user.password);
     return credentials;
   });
+  return {
+    get: () => fresh.get(),
+    refused() {
+      if (clock.monotonic() - refusedAt < AGE_MS) return;
+      refusedAt = clock.monotonic();
+      reader.renew?.();
+      fresh.expire();
+    },
+  };
 }
 
-function readerOf(selected: Selected, source: ConfigSource): () => Promise<Credentials> {
+function readerOf(selected: Selected, source: ConfigSource): Reader {
   const { user } = selected;
   const { machine } = source;
   const certificate = () => certificateOf(user, source);
-  if (user.tokenFile) {
-    const path = user.tokenFile;
-    return async () => ({ ...await certificate(), authorization: `Bearer ${(await machine.readText(path)).trim()}` });
-  }
-  if (user.token) return async () => ({ ...await certificate(), authorization: `Bearer ${user.token}` });
+  const withHeader = (header: () => Promise<string>): Reader => ({
+    read: async () => ({ ...await certificate(), authorization: await header() }),
+  });
+  const { tokenFile } = user;
+  if (tokenFile) return withHeader(async () => `Bearer ${(await machine.readText(tokenFile)).trim()}`);
+  if (user.token) return withHeader(async () => `Bearer ${user.token}`);
   if (user.username) {
     const basic = Buffer.from(`${user.username}:${user.password ?? ""}`).toString("base64");
-    return async () => ({ ...await certificate(), authorization: `Basic ${basic}` });
+    return withHeader(async () => `Basic ${basic}`);
   }
   if (user.exec) return pluginReader(selected, user.exec, source);
   if (user["auth-provider"]) return providerReader(selected, user["auth-provider"]);
-  return certificate;
+  return { read: certificate };
 }
 
 async function certificateOf(user: UserEntry, source: ConfigSource): Promise<Credentials> {
@@ -76,27 +102,33 @@ interface Plugin {
   applyAuthentication(user: PluginUser, options: RequestOptions): Promise<void>;
 }
 
-function pluginReader(selected: Selected, exec: ExecEntry, source: ConfigSource): () => Promise<Credentials> {
+function pluginReader(selected: Selected, exec: ExecEntry, source: ConfigSource): Reader {
   const info = { name: "KUBERNETES_EXEC_INFO", value: JSON.stringify(execInfoOf(exec, selected.cluster)) };
   const user: PluginUser = {
     name: selected.userName,
     exec: { command: exec.command, args: exec.args ?? [], env: [...exec.env ?? [], info] },
   };
   let plugin: Plugin | undefined;
-  return async () => {
-    plugin ??= new (await import("@kubernetes/client-node/dist/exec_auth.js")).ExecAuth();
-    try {
-      return await inTime(ask(plugin, user), source);
-    } catch (error) {
-      throw pluginError(selected, exec, error);
-    }
+  return {
+    async read() {
+      plugin ??= new (await import("@kubernetes/client-node/dist/exec_auth.js")).ExecAuth();
+      try {
+        return await inTime(ask(plugin, user), source);
+      } catch (error) {
+        throw pluginError(selected, exec, error);
+      }
+    },
+    renew() {
+      // The plugin object keeps a credential to its end, or for ever if it names none.
+      plugin = undefined;
+    },
   };
 }
 
 function providerReader(
   selected: Selected,
   provider: NonNullable<UserEntry["auth-provider"]>,
-): () => Promise<Credentials> {
+): Reader {
   const { name, config } = provider;
   if (name !== "oidc") {
     throw new ConfigError(
@@ -105,13 +137,15 @@ function providerReader(
   }
   const user: PluginUser = { name: selected.userName, authProvider: { name, config: { ...config } } };
   let plugin: Plugin | undefined;
-  return async () => {
-    plugin ??= new (await import("@kubernetes/client-node/dist/oidc_auth.js")).OpenIDConnectAuth();
-    try {
-      return await ask(plugin, user);
-    } catch (error) {
-      throw new ConfigError(`user ${selected.userName}: the OpenID Connect token can't be renewed`, error);
-    }
+  return {
+    async read() {
+      plugin ??= new (await import("@kubernetes/client-node/dist/oidc_auth.js")).OpenIDConnectAuth();
+      try {
+        return await ask(plugin, user);
+      } catch (error) {
+        throw new ConfigError(`user ${selected.userName}: the OpenID Connect token can't be renewed`, error);
+      }
+    },
   };
 }
 

@@ -23,7 +23,11 @@ export async function kubeconfigServer(choice: ServerChoice, source: ConfigSourc
   const connect = connector(options, first, source);
   return {
     baseUrl: server,
-    transport: async (request) => await connect(await oneLine(() => credentials.get()))(request),
+    async transport(request) {
+      const response = await connect(await oneLine(() => credentials.get()))(request);
+      if (response.status === 401) credentials.refused();
+      return response;
+    },
     authorization: async () => (await oneLine(() => credentials.get())).authorization,
     namespace: selected.namespace,
   };

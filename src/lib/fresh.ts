@@ -28,6 +28,11 @@ export class Fresh<T> {
     return await this.#reading;
   }
 
+  /** Has the value read anew at its next use. Until that succeeds the old one holds. */
+  expire(): void {
+    if (this.#last) this.#last = { value: this.#last.value, at: -Infinity };
+  }
+
   async #renew(): Promise<T> {
     const last = this.#last;
     try {

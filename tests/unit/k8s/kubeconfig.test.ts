@@ -274,6 +274,28 @@ test("a plugin's token is used; the plugin is told of the API", async () => {
   });
 });
 
+test("a token without an end is kept until the API server refuses it; then the plugin is asked once", async () => {
+  const script = `
+    import { appendFileSync, readFileSync } from "node:fs";
+    const log = new URL("asked", import.meta.url);
+    appendFileSync(log, "x");
+    console.log(JSON.stringify({ status: { token: "token-" + readFileSync(log, "utf8").length } }));`;
+  await withPlugin(script, async (source, path) => {
+    let status = 200;
+    const { clock } = machine();
+    const transports = (): Transport => () => Promise.resolve({ status, headers: {}, body: (async function* () {})() });
+    const server = await kubeconfigServer({ kubeconfig: path }, { machine: { ...source.machine, clock }, transports });
+    await clock.advance(3_600_000);
+    assert.equal(await server.authorization(), "Bearer token-1");
+    status = 401;
+    for (let i = 0; i < 5; i++) await server.transport(REQUEST);
+    assert.equal(await server.authorization(), "Bearer token-2");
+    await clock.advance(10_000);
+    await server.transport(REQUEST);
+    assert.equal(await server.authorization(), "Bearer token-3");
+  });
+});
+
 table<{ script: string; says: RegExp }>("a plugin that", {
   "fails": {
     script: `console.error("\\n  session has expired: log in again\\nmore"); process.exitCode = 1;`,

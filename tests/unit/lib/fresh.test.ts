@@ -53,3 +53,15 @@ test("with no value at all the error is thrown, and the next call tries again", 
   state.broken = false;
   assert.equal(await fresh.get(), 1);
 });
+
+test("an expired value is read again at once; if that fails it holds on", async () => {
+  const { state, fresh } = reading();
+  fresh.expire();
+  await fresh.get();
+  state.value = 2;
+  fresh.expire();
+  assert.equal(await fresh.get(), 2);
+  state.broken = true;
+  fresh.expire();
+  assert.equal(await fresh.get(), 2);
+});
