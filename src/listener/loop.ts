@@ -8,7 +8,7 @@ import type { ActionsService, Message, MessageSession, Statistics } from "../git
 import { unlessAborted } from "../lib/abort.ts";
 import { Backoff } from "../lib/backoff.ts";
 import { messageOf } from "../lib/errors.ts";
-import { writeCount } from "./count.ts";
+import { writeCount } from "./count_writer.ts";
 import { factsOf, FactWriter } from "./facts.ts";
 import { LOOP_WAITS, type LoopDeps, type LoopWaits } from "./loop_deps.ts";
 import { answered, FRESH, type Input, next, type ScaleState, type Step, wantsReading } from "./scale.ts";

@@ -1,0 +1,262 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ServiceError } from "../../../src/github/errors.ts";
+import { TransportError } from "../../../src/lib/http.ts";
+import { table } from "../../support/table.ts";
+import { assigned, available, each, started, stats } from "./events.ts";
+import { kubeRefuses, refuse, World } from "./world.ts";
+
+table("a disturbance heals by itself", {
+  "a lost connection": { fault: refuse("Unavailable"), opens: 1 },
+  "a broken transport": { fault: new TransportError("reset", "EOF"), opens: 1 },
+  "429": { fault: refuse("RateLimited"), opens: 1 },
+  "a reply that can't be understood": { fault: refuse("BadReply"), opens: 1 },
+  "the session is gone": { fault: refuse("SessionNotFound"), opens: 2 },
+  "the scale set is gone for a moment": { fault: refuse("ScaleSetNotFound"), opens: 2 },
+  "401": { fault: refuse("Unauthorized"), opens: 2 },
+  "a fault of our own": { fault: new TypeError("undefined is no function"), opens: 1 },
+}, async ({ fault, opens }) => {
+  const world = new World();
+  const forgets = ServiceError.is(fault, "SessionNotFound", "ScaleSetNotFound");
+  world.github.fail("poll", forgets ? () => world.github.forget(fault) : fault);
+  const { ended } = world.start();
+  await world.pass(1);
+  world.github.says([assigned(1)], stats(1));
+  await world.pass(5000);
+  assert.equal(world.told.split(" ")[0], "1/0");
+  assert.deepEqual(world.github.messages, []);
+  assert.equal(world.github.calls.filter((call) => call === "open").length, opens);
+  assert.equal(world.health.problem, undefined);
+  assert.equal(ended.is, false);
+});
+
+test("hours of trouble are borne with growing delays, and end by themselves", async () => {
+  const world = new World();
+  world.github.fail("open", ...Array.from({ length: 200 }, () => refuse("Unavailable", "down")));
+  const { ended } = world.start();
+  await world.pass(3_600_000);
+  assert.equal(ended.is, false);
+  const opens = world.github.calls.length;
+  assert.ok(opens > 110 && opens < 200, `${opens} calls in an hour`);
+  assert.equal(world.health.problem?.kind, "ServiceUnavailable");
+  assert.match(world.health.failing() ?? "", /^no completed poll for 3600 s \(ServiceUnavailable: down\)$/);
+  await world.pass(3_600_000);
+  assert.equal(world.health.failing(), undefined);
+  assert.equal(world.told, "0/0 #0");
+});
+
+test("409: it waits in the process, says so, and goes on when the other session has ended", async () => {
+  const world = new World();
+  world.github.session = "other";
+  const { ended } = world.start();
+  await world.pass(300_000);
+  assert.equal(ended.is, false);
+  assert.equal(world.health.problem?.kind, "SessionConflict");
+  const tries = world.github.calls.length;
+  assert.ok(tries < 20, `${tries} tries in 5 minutes`);
+  assert.equal(world.github.session, "other", "another's session is not ended");
+  world.github.session = undefined;
+  await world.pass(31_000);
+  assert.equal(world.health.problem?.kind, "SessionConflict", "until a poll is completed");
+  await world.pass(50_000);
+  assert.equal(world.health.problem, undefined);
+});
+
+test("a session that a former process left is ended first, and ours is kept for the next one", async () => {
+  const world = new World();
+  world.github.session = "old";
+  const kept: (string | undefined)[] = [];
+  const process = world.start({
+    sessions: {
+      former: async () => "old",
+      keep: async (id) => {
+        kept.push(id);
+      },
+    },
+  });
+  await world.pass(10);
+  assert.equal(world.github.session, "s-1");
+  process.stop();
+  await world.pass(10);
+  assert.deepEqual(kept, ["s-1", undefined]);
+});
+
+test("401: the credentials are asked for again and the session that lives is ended before another is opened", async () => {
+  const world = new World();
+  let refused = 0;
+  world.start({ onRefused: () => refused++ });
+  await world.pass(10);
+  world.github.fail("poll", refuse("Unauthorized"));
+  world.github.says([assigned(1)], stats(1));
+  await world.pass(5000);
+  world.github.says([assigned(2)], stats(2));
+  await world.pass(5000);
+  assert.equal(refused, 1);
+  assert.equal(world.github.session, "s-2");
+  assert.equal(world.told, "2/0 #2");
+});
+
+test("a poll that hangs is dropped after 3 minutes and the session refreshed", async () => {
+  const world = new World();
+  world.github.fail("poll", "silence");
+  world.start();
+  await world.pass(179_000);
+  assert.equal(world.github.calls.includes("refresh"), false);
+  await world.pass(5_000);
+  assert.deepEqual(world.github.calls, ["open", "poll", "refresh", "poll"]);
+  assert.equal(world.health.failing(), undefined);
+});
+
+test("a deaf listener is not ready after 5 minutes", async () => {
+  const world = new World();
+  world.github.fail("poll", ...Array.from({ length: 9 }, () => "silence" as const));
+  world.start();
+  await world.pass(299_000);
+  assert.equal(world.health.failing(), undefined);
+  await world.pass(1_000);
+  assert.match(world.health.failing() ?? "", /^no completed poll for 300 s/);
+});
+
+test("the runner set can't be written: the message waits, and nothing is lost", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(10);
+  world.cluster.fail("set", kubeRefuses("Unavailable"), 3);
+  world.github.says([assigned(1)], stats(1));
+  await world.pass(500);
+  assert.equal(world.health.problem?.kind, "RunnerSetNotWritten");
+  assert.equal(world.github.messages.length, 1);
+  await world.pass(10_000);
+  assert.equal(world.told, "1/0 #1");
+  assert.equal(world.github.messages.length, 0);
+  assert.equal(world.health.problem, undefined);
+});
+
+test("a fact that can't be written for 30 s holds up nothing, and is written later", async () => {
+  const world = new World();
+  world.cluster.addRunners("runner-1", "runner-2");
+  world.start();
+  await world.pass(10);
+  world.cluster.fail("runner", kubeRefuses("Unavailable"), 1000);
+  world.github.says([started(1)], stats(1, 1));
+  await world.pass(29_000);
+  assert.equal(world.github.messages.length, 1);
+  await world.pass(2_000);
+  assert.equal(world.github.messages.length, 0);
+  world.github.says([assigned(3)], stats(2, 1));
+  await world.pass(100);
+  assert.equal(world.told, "2/1 #2", "polling continues");
+  world.cluster.heal();
+  await world.pass(40_000);
+  assert.equal(world.cluster.runners.get("runner-1")?.status["jobId"], "job-1");
+});
+
+test("a fact that the API server finds invalid is given up at once", async () => {
+  const world = new World();
+  world.cluster.addRunners("runner-1");
+  world.start();
+  await world.pass(10);
+  world.cluster.fail("runner", kubeRefuses("Invalid"));
+  world.github.says([started(1)], stats(1, 1));
+  await world.pass(10);
+  assert.equal(world.github.messages.length, 0);
+  assert.ok(world.lines.some(({ level }) => level === "error"));
+});
+
+test("offers that could not be asked for come again; what else the message said is done at once", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(10);
+  world.github.fail("acquire", refuse("Unavailable"));
+  world.github.says([available(5), assigned(1)], stats(1));
+  await world.pass(10);
+  assert.equal(world.told, "1/0 #1");
+  assert.deepEqual(world.github.acquired, []);
+  await world.pass(2000);
+  assert.deepEqual(world.github.acquired, [5]);
+  assert.equal(world.github.messages.length, 0);
+});
+
+test("a server that assigns by itself is asked once", async () => {
+  const world = new World();
+  world.github.assignsByItself = true;
+  world.start();
+  await world.pass(10);
+  world.github.says([available(1)], stats(0));
+  world.github.says([available(2)], stats(0));
+  await world.pass(10);
+  assert.equal(world.github.calls.filter((call) => call === "acquire").length, 1);
+  assert.equal(world.github.messages.length, 0);
+  assert.equal(world.github.calls.filter((call) => call === "open").length, 1);
+});
+
+test("a message that can't be deleted is handled once, and polling goes on", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(10);
+  world.github.fail("delete", refuse("Forbidden"));
+  world.github.says([assigned(1)], stats(1));
+  await world.pass(2000);
+  world.github.says([assigned(2)], stats(2));
+  await world.pass(2000);
+  assert.equal(world.told, "2/0 #2");
+  assert.equal(world.github.messages.length, 1, "the service sends it again some day");
+});
+
+test("a crash between the count and the deletion: the next process does it all again and counts nothing twice", async () => {
+  const world = new World();
+  world.cluster.addRunners("runner-1", "runner-2");
+  const first = world.start();
+  await world.pass(10);
+  world.cluster.fail("runner", kubeRefuses("Unavailable"), 4);
+  world.github.says(
+    [
+      started(1, { runnerAssignedAt: world.clock.now() }),
+      started(2, { runnerAssignedAt: world.clock.now() }),
+    ],
+    stats(2, 2),
+  );
+  await world.pass(10);
+  assert.equal(world.told, "2/2 #1");
+  first.crash();
+  world.cluster.heal();
+  await world.pass(5000);
+  world.github.session = undefined;
+
+  world.start();
+  await world.pass(3000);
+  assert.equal(world.told, "2/2 #0");
+  assert.equal(world.cluster.runners.get("runner-1")?.status["jobId"], "job-1");
+  assert.equal(world.cluster.runners.get("runner-2")?.status["jobId"], "job-2");
+  world.github.says([assigned(3)], stats(3, 2));
+  await world.pass(3000);
+  assert.equal(world.told, "3/2 #1");
+});
+
+test("figures in doubt are read once when the queue is quiet, and the runner set learns them", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(10);
+  world.github.says(each(assigned, 1, 40), stats(0));
+  await world.pass(10);
+  assert.equal(world.told, "0/0 #0");
+  world.github.statistics = stats(40);
+  await world.pass(2000);
+  assert.equal(world.told, "10/0 #1");
+  await world.pass(40_000);
+  assert.equal(world.github.calls.filter((call) => call === "read").length, 1);
+});
+
+test("after a session that began with a repeated message the scale set is read, and believed", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(10);
+  world.github.fail("delete", () => world.github.forget());
+  world.github.says(each(started, 1, 5), stats(5, 5));
+  await world.pass(1);
+  world.github.statistics = stats(4, 4);
+  await world.pass(5000);
+  assert.equal(world.github.messages.length, 0);
+  assert.equal(world.told.split(" ")[0], "4/4");
+  assert.equal(world.github.calls.filter((call) => call === "read").length, 1);
+});
