@@ -2,13 +2,14 @@
 import type { EphemeralRunner, EphemeralRunnerSet, EphemeralRunnerSpec } from "../../src/api/kinds.ts";
 import { FINALIZERS } from "../../src/api/names.ts";
 import type { ObjectMeta, Pod, Stored } from "../../src/k8s/resource.ts";
+import { rfc3339 } from "../../src/lib/clock.ts";
 
 export const NAMESPACE = "arc-runners";
 export const NOON = Date.UTC(2026, 0, 1, 12);
 
 /** Kubernetes' text for a moment so many seconds after noon of the first day. */
 export function at(seconds: number): string {
-  return new Date(NOON + seconds * 1000).toISOString().replace(".000Z", "Z");
+  return rfc3339(NOON + seconds * 1000);
 }
 
 export function runnerSpec(changes: Partial<EphemeralRunnerSpec> = {}): EphemeralRunnerSpec {
