@@ -99,7 +99,7 @@ export async function selectContext(choice: ServerChoice, source: ConfigSource):
 
 /** The files in order; of two entries with one name the first counts, as for kubectl. */
 async function readAll(choice: ServerChoice, { machine }: ConfigSource): Promise<Merged> {
-  const { paths, origin } = pathsOf(choice, machine);
+  const { paths, origin, chosen } = pathsOf(choice, machine);
   const merged: Merged = { current: "", clusters: new Map(), users: new Map(), contexts: new Map(), paths: [] };
   const missing: string[] = [];
   for (const path of paths) {
@@ -117,19 +117,26 @@ async function readAll(choice: ServerChoice, { machine }: ConfigSource): Promise
   }
   if (merged.paths.length === 0) {
     const tried = missing.join(", ") || "no home folder, so no ~/.kube/config";
-    throw new ConfigError(
-      `there is no kubeconfig (tried ${tried}, from ${origin}), and this is no pod of a cluster: give --kubeconfig`,
-    );
+    const way = chosen ? "check the path" : "this is no pod of a cluster either, so give --kubeconfig";
+    throw new ConfigError(`there is no kubeconfig (tried ${tried}, from ${origin}): ${way}`);
   }
   return merged;
 }
 
-function pathsOf(choice: ServerChoice, machine: ConfigSource["machine"]): { paths: string[]; origin: string } {
-  if (choice.kubeconfig) return { paths: [choice.kubeconfig], origin: "--kubeconfig" };
+interface Paths {
+  readonly paths: readonly string[];
+  /** Who named them. */
+  readonly origin: string;
+  /** Whether that was the user. */
+  readonly chosen: boolean;
+}
+
+function pathsOf(choice: ServerChoice, machine: ConfigSource["machine"]): Paths {
+  if (choice.kubeconfig) return { paths: [choice.kubeconfig], origin: "--kubeconfig", chosen: true };
   const list = (machine.env["KUBECONFIG"] ?? "").split(delimiter).filter((path) => path !== "");
-  if (list.length > 0) return { paths: list, origin: "KUBECONFIG" };
+  if (list.length > 0) return { paths: list, origin: "KUBECONFIG", chosen: true };
   const home = machine.home();
-  return { paths: home ? [join(home, ".kube", "config")] : [], origin: "the home folder" };
+  return { paths: home ? [join(home, ".kube", "config")] : [], origin: "the home folder", chosen: false };
 }
 
 function mergeInto(merged: Merged, path: string, content: string): void {

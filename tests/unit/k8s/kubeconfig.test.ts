@@ -147,15 +147,15 @@ table<{ context?: string; env: string; server: string; authorization?: string }>
 
 table<{ choice?: object; env?: Record<string, string>; files?: Record<string, string>; says: RegExp }>("one line for", {
   "no kubeconfig at all": {
-    says: /^there is no kubeconfig \(tried \/home\/me\/\.kube\/config, from the home folder\).*--kubeconfig$/,
+    says: /^there is no kubeconfig \(tried \/home\/me\/\.kube\/config, from the home folder\): .*give --kubeconfig$/,
   },
   "KUBECONFIG that names nothing": {
     env: { KUBECONFIG: "/x:/y" },
-    says: /^there is no kubeconfig \(tried \/x, \/y, from KUBECONFIG\)/,
+    says: /^there is no kubeconfig \(tried \/x, \/y, from KUBECONFIG\): check the path$/,
   },
   "--kubeconfig that names nothing": {
     choice: { kubeconfig: "/x" },
-    says: /^there is no kubeconfig \(tried \/x, from --kubeconfig\)/,
+    says: /^there is no kubeconfig \(tried \/x, from --kubeconfig\): check the path$/,
   },
   "an unknown context": {
     choice: { context: "prod" },
