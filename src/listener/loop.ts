@@ -4,14 +4,14 @@
  * is waited for, with growing delays, and said in its LoopHealth.
  */
 import { ServiceError } from "../github/errors.ts";
-import type { ActionsService, Message, MessageSession, Statistics } from "../github/service.ts";
+import type { Message, MessageSession } from "../github/service.ts";
 import { unlessAborted } from "../lib/abort.ts";
 import { Backoff } from "../lib/backoff.ts";
 import { messageOf } from "../lib/errors.ts";
-import { writeCount } from "./count_writer.ts";
+import { Demand } from "./demand.ts";
 import { factsOf, FactWriter } from "./facts.ts";
 import { LOOP_WAITS, type LoopDeps, type LoopWaits } from "./loop_deps.ts";
-import { answered, FRESH, type Input, next, type ScaleState, type Step, wantsReading } from "./scale.ts";
+import { OwnSession } from "./own_session.ts";
 import { isLost, problemOf } from "./trouble.ts";
 
 /**
@@ -34,9 +34,16 @@ export async function runLoop(deps: LoopDeps, signal: AbortSignal): Promise<void
   }
 }
 
-/** Why a poll is cut short. */
-const CHANGED = Symbol("changed");
-const SILENT = Symbol("silent");
+/** A poll is cut short: the limits or the service have changed, or nothing was heard for too long. */
+class PollCut extends Error {
+  override readonly name = "PollCut";
+  readonly why: "changed" | "silent";
+
+  constructor(why: "changed" | "silent", message: string) {
+    super(message);
+    this.why = why;
+  }
+}
 
 class Loop {
   readonly #deps: LoopDeps;
@@ -47,10 +54,8 @@ class Loop {
   readonly #work: AbortSignal;
   readonly #facts: FactWriter;
   readonly #backoff: Backoff;
-  #state: ScaleState = FRESH;
-  #generation = 0;
-  /** A session of ours that may still live. */
-  #former: string | undefined;
+  readonly #demand: Demand;
+  readonly #own: OwnSession;
   #changed = false;
   #cut: AbortController | undefined;
   #assignsByItself = false;
@@ -62,6 +67,8 @@ class Loop {
     this.#stop = stop;
     this.#work = work;
     this.#backoff = new Backoff(waits.retry, deps.random);
+    this.#demand = new Demand(deps, waits, work);
+    this.#own = new OwnSession(deps);
     this.#facts = new FactWriter({
       kube: deps.kube,
       namespace: deps.runnerSet.namespace,
@@ -79,35 +86,28 @@ class Loop {
     const deps = this.#deps;
     const unsubscribe = deps.onChange(() => {
       this.#changed = true;
-      this.#cut?.abort(CHANGED);
+      this.#cut?.abort(new PollCut("changed", "the limits or the service have changed"));
     });
     deps.metrics.limits(deps.limits());
     try {
-      this.#former = await this.#formerSession();
+      await this.#own.recall();
       while (!this.#stop.aborted) {
         const session = await this.#open();
         if (session) await this.#listen(session);
       }
     } finally {
       unsubscribe();
-      await this.#end();
+      await Promise.all([this.#facts.settled(), this.#own.close(this.#work)]);
+      deps.metrics.remove();
     }
   }
 
   /** A new session; undefined when the loop is to end. */
   async #open(): Promise<MessageSession | undefined> {
-    const deps = this.#deps;
     while (!this.#stop.aborted) {
       try {
-        const service = deps.service();
-        await this.#endFormer(service);
-        const openedAt = deps.clock.now();
-        const session = await service.openSession(deps.scaleSetId, deps.owner, { signal: this.#work });
-        this.#former = session.id;
-        deps.health.session(session.id);
-        deps.metrics.sessionOpened();
-        deps.log.info("a message session is open", { sessionId: session.id, owner: deps.owner });
-        await this.#keep(session.id);
+        const openedAt = this.#deps.clock.now();
+        const session = await this.#own.open(this.#work);
         await this.#begin(session, openedAt);
         return session;
       } catch (error) {
@@ -119,12 +119,12 @@ class Loop {
 
   /** The figures of a session's beginning are as good as a message. */
   async #begin(session: MessageSession, openedAt: number): Promise<void> {
-    const { clock, limits, metrics } = this.#deps;
-    const statistics = session.statistics ?? await this.#read(this.#work);
-    const step = next(this.#state, { kind: "session", at: clock.monotonic(), openedAt, statistics }, limits());
+    const { clock, metrics } = this.#deps;
+    const statistics = session.statistics ?? await this.#demand.read(this.#work);
+    const step = this.#demand.step({ kind: "session", at: clock.monotonic(), openedAt, statistics });
     if (statistics) metrics.statistics(statistics);
     metrics.desired(step.desired);
-    await this.#take(step);
+    await this.#demand.tell(step);
   }
 
   /** Polls until the session is lost or the loop is to end. */
@@ -135,7 +135,7 @@ class Loop {
       try {
         await this.#refreshIfSilent(session);
         const message = await this.#poll(session, lastMessageId);
-        if (message === CHANGED) continue;
+        if (message === "changed") continue;
         this.#polled();
         const well = message ? await this.#handle(session, message) : await this.#idle();
         if (message) lastMessageId = message.id;
@@ -152,23 +152,26 @@ class Loop {
   async #poll(
     session: MessageSession,
     lastMessageId: number | undefined,
-  ): Promise<Message | undefined | typeof CHANGED> {
+  ): Promise<Message | undefined | "changed"> {
     const { clock, limits } = this.#deps;
     if (this.#changed) await this.#takeLimits();
     const cut = this.#cut = new AbortController();
     const onStop = () => cut.abort(this.#stop.reason);
     this.#stop.addEventListener("abort", onStop, { once: true });
     if (this.#stop.aborted) onStop();
-    const watchdog = clock.after(this.#waits.watchdogMs, () => cut.abort(SILENT));
+    const { watchdogMs } = this.#waits;
+    const silent = () => cut.abort(new PollCut("silent", `no answer to a poll for ${watchdogMs} ms`));
+    const watchdog = clock.after(watchdogMs, silent);
     const quiet = new AbortController();
-    const reading = this.#readWhileQuiet(quiet.signal);
+    const reading = this.#demand.readWhileQuiet(quiet.signal);
     try {
       const poll = session.poll({ capacity: limits().maxRunners, lastMessageId, signal: cut.signal });
       return await unlessAborted(poll, cut.signal);
     } catch (error) {
-      if (cut.signal.reason === CHANGED) return CHANGED;
-      if (cut.signal.reason === SILENT) throw new Error(`no answer to a poll for ${this.#waits.watchdogMs} ms`);
-      throw error;
+      const { reason } = cut.signal;
+      if (!(reason instanceof PollCut)) throw error;
+      if (reason.why === "changed") return "changed";
+      throw reason;
     } finally {
       this.#cut = undefined;
       this.#stop.removeEventListener("abort", onStop);
@@ -182,12 +185,12 @@ class Loop {
     this.#changed = false;
     const limits = this.#deps.limits();
     this.#deps.metrics.limits(limits);
-    await this.#apply({ kind: "limits", at: this.#deps.clock.monotonic() });
+    await this.#demand.apply({ kind: "limits", at: this.#deps.clock.monotonic() });
   }
 
   /** A poll ended with nothing. */
   async #idle(): Promise<boolean> {
-    await this.#apply({ kind: "empty", at: this.#deps.clock.monotonic() });
+    await this.#demand.apply({ kind: "empty", at: this.#deps.clock.monotonic() });
     return true;
   }
 
@@ -199,13 +202,13 @@ class Loop {
     const { clock, log, metrics } = this.#deps;
     const { events, statistics } = message;
     log.debug("a message has come", { messageId: message.id, events: events.length });
-    const step = next(this.#state, { kind: "message", at: clock.monotonic(), events, statistics }, this.#deps.limits());
+    const step = this.#demand.step({ kind: "message", at: clock.monotonic(), events, statistics });
     const asked = this.#acquire(session, step.acquire);
-    await this.#take(step);
+    await this.#demand.tell(step);
     if (statistics) metrics.statistics(statistics);
     metrics.desired(step.desired);
     for (const event of step.fresh) metrics.job(event);
-    await this.#facts.write(factsOf(step.fresh, { generation: this.#generation, marks: this.#state.pruned }));
+    await this.#facts.write(factsOf(step.fresh, { generation: this.#demand.generation, marks: this.#demand.isPruned }));
     const refusal = await asked;
     if (refusal) throw refusal.error;
     return await this.#delete(session, message.id);
@@ -240,51 +243,6 @@ class Loop {
     }
   }
 
-  async #apply(input: Input): Promise<void> {
-    await this.#take(next(this.#state, input, this.#deps.limits()));
-  }
-
-  /** Takes a step: the count goes to the runner set before anything else. */
-  async #take(step: Step): Promise<void> {
-    const { kube, runnerSet, clock, random, log, health } = this.#deps;
-    this.#state = step.state;
-    health.phantom(step.state.phantom);
-    if (!step.patch) return;
-    const told = await writeCount(step.patch, {
-      kube,
-      runnerSet,
-      clock,
-      random,
-      log,
-      health,
-      signal: this.#work,
-      backoff: this.#waits.retry,
-    });
-    this.#generation = told.generation;
-    this.#state = answered(this.#state, told.runningJobs);
-  }
-
-  /** Reads the scale set while nothing comes and its figures are in doubt, at growing intervals. Never rejects. */
-  async #readWhileQuiet(signal: AbortSignal): Promise<void> {
-    const { clock, log, metrics } = this.#deps;
-    try {
-      for (let waitMs = this.#waits.quietMs;; waitMs *= 2) {
-        if (!wantsReading(this.#state, clock.monotonic())) return;
-        await clock.sleep(waitMs, signal);
-        const statistics = await this.#read(signal);
-        if (signal.aborted) return;
-        if (statistics) metrics.statistics(statistics);
-        await this.#apply({ kind: "figures", at: clock.monotonic(), statistics });
-      }
-    } catch (error) {
-      if (!signal.aborted && !this.#work.aborted) log.warn("the scale set's figures could not be read", { error });
-    }
-  }
-
-  async #read(signal: AbortSignal): Promise<Statistics | undefined> {
-    return (await this.#deps.service().getScaleSet(this.#deps.scaleSetId, { signal })).statistics;
-  }
-
   #polled(): void {
     const { health, metrics, clock } = this.#deps;
     health.polled();
@@ -297,7 +255,7 @@ class Loop {
     const { clock, health, log, onRefused } = this.#deps;
     const kind = problemOf(error);
     const asked = ServiceError.is(error) ? error.fields.retryAfterMs ?? 0 : 0;
-    const delayMs = Math.max(asked, this.#backoff.next());
+    const delayMs = Math.max(Math.min(asked, this.#waits.longestMs), this.#backoff.next());
     health.failed(kind, messageOf(error));
     if (kind === "SessionConflict") {
       log.warn("another session of this scale set lives, perhaps our own of before: waiting for its end", {
@@ -315,12 +273,10 @@ class Loop {
 
   /** The session is gone or its door is shut: another one is opened, the first time at once. */
   async #lost(session: MessageSession, error: unknown): Promise<void> {
-    const { health, log } = this.#deps;
-    health.session(undefined);
-    if (!ServiceError.is(error, "Unauthorized") && this.#former === session.id) this.#former = undefined;
+    this.#own.lost(!ServiceError.is(error, "Unauthorized"));
     if (this.#backoff.failures > 0 || ServiceError.is(error, "Unauthorized")) return await this.#trouble(error);
     this.#backoff.next();
-    log.info("the message session is lost: another one is opened", { sessionId: session.id, error });
+    this.#deps.log.info("the message session is lost: another one is opened", { sessionId: session.id, error });
   }
 
   /** Connections can die without a word, and tokens with them. */
@@ -331,45 +287,5 @@ class Loop {
     this.#refreshedAt = clock.monotonic();
     log.warn("no poll was completed for long: the session is refreshed", { silentMs });
     await session.refresh({ signal: this.#stop });
-  }
-
-  /** Ends a session of ours that stands in the way. */
-  async #endFormer(service: ActionsService): Promise<void> {
-    if (this.#former === undefined) return;
-    try {
-      await service.deleteSession(this.#deps.scaleSetId, this.#former, { signal: this.#work });
-      this.#former = undefined;
-    } catch (error) {
-      this.#deps.log.debug("a former session could not be ended", { sessionId: this.#former, error });
-    }
-  }
-
-  async #end(): Promise<void> {
-    const { service, health, log, metrics } = this.#deps;
-    const open = this.#former !== undefined;
-    await Promise.all([this.#facts.settled(), this.#endFormer(service())]);
-    if (open && this.#former === undefined) {
-      log.info("the message session is closed");
-      await this.#keep(undefined);
-    }
-    health.session(undefined);
-    metrics.remove();
-  }
-
-  async #formerSession(): Promise<string | undefined> {
-    try {
-      return await this.#deps.sessions?.former();
-    } catch (error) {
-      this.#deps.log.warn("it is not known whether a former session lives", { error });
-      return undefined;
-    }
-  }
-
-  async #keep(sessionId: string | undefined): Promise<void> {
-    try {
-      await this.#deps.sessions?.keep(sessionId);
-    } catch (error) {
-      this.#deps.log.warn("the session's id could not be kept for the next process", { error });
-    }
   }
 }

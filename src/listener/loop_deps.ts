@@ -43,6 +43,8 @@ export interface LoopDeps {
 export interface LoopWaits {
   /** Between tries of what failed. */
   readonly retry: BackoffOptions;
+  /** The longest wait that GitHub may ask for. */
+  readonly longestMs: number;
   /** After so long without a message the queue counts as quiet, and figures in doubt are read. */
   readonly quietMs: number;
   /** A poll that is not completed within this time is dropped and the session refreshed. */
@@ -57,6 +59,7 @@ export interface LoopWaits {
 
 export const LOOP_WAITS: LoopWaits = {
   retry: { firstMs: 1000, maxMs: 30_000, jitter: 0.2 },
+  longestMs: 300_000,
   quietMs: 2000,
   watchdogMs: 180_000,
   factsMs: 30_000,

@@ -1,0 +1,77 @@
+import type { Statistics } from "../github/service.ts";
+import { writeCount } from "./count_writer.ts";
+import type { LoopDeps, LoopWaits } from "./loop_deps.ts";
+import { answered, FRESH, type Input, next, type ScaleState, type Step, wantsReading } from "./scale.ts";
+
+/** How many runners are wanted, kept and told: scale.ts decides, this does what it says. */
+export class Demand {
+  readonly #deps: LoopDeps;
+  readonly #waits: LoopWaits;
+  /** Ends all trying. */
+  readonly #work: AbortSignal;
+  #state: ScaleState = FRESH;
+  #generation = 0;
+
+  constructor(deps: LoopDeps, waits: LoopWaits, work: AbortSignal) {
+    this.#deps = deps;
+    this.#waits = waits;
+    this.#work = work;
+  }
+
+  /** The runner set's generation that has the last count in it. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether the runner set's CRD drops `runningJobs`. */
+  get isPruned(): boolean {
+    return this.#state.pruned;
+  }
+
+  /** Decides; nobody is told yet. */
+  step(input: Input): Step {
+    const step = next(this.#state, input, this.#deps.limits());
+    this.#state = step.state;
+    this.#deps.health.phantom(step.state.phantom);
+    return step;
+  }
+
+  /** Tells the runner set. @throws the reason of the signal that ends all trying */
+  async tell({ patch }: Step): Promise<void> {
+    if (!patch) return;
+    const { kube, runnerSet, clock, random, log, health } = this.#deps;
+    const { retry: backoff } = this.#waits;
+    const signal = this.#work;
+    const told = await writeCount(patch, { kube, runnerSet, clock, random, log, health, signal, backoff });
+    this.#generation = told.generation;
+    this.#state = answered(this.#state, told.runningJobs);
+  }
+
+  /** Decides and tells. */
+  async apply(input: Input): Promise<void> {
+    await this.tell(this.step(input));
+  }
+
+  /** Reads the scale set while nothing comes and its figures are in doubt, at growing intervals. Never rejects. */
+  async readWhileQuiet(signal: AbortSignal): Promise<void> {
+    const { clock, log, metrics } = this.#deps;
+    try {
+      for (let waitMs = this.#waits.quietMs;; waitMs *= 2) {
+        if (!wantsReading(this.#state, clock.monotonic())) return;
+        await clock.sleep(waitMs, signal);
+        const statistics = await this.read(signal);
+        if (signal.aborted) return;
+        if (statistics) metrics.statistics(statistics);
+        await this.apply({ kind: "figures", at: clock.monotonic(), statistics });
+      }
+    } catch (error) {
+      if (!signal.aborted && !this.#work.aborted) log.warn("the scale set's figures could not be read", { error });
+    }
+  }
+
+  /** The scale set's figures now; undefined when the service gives none. */
+  async read(signal: AbortSignal): Promise<Statistics | undefined> {
+    const { service, scaleSetId } = this.#deps;
+    return (await service().getScaleSet(scaleSetId, { signal })).statistics;
+  }
+}
