@@ -207,6 +207,7 @@ export class RunnerWorld {
       [EPHEMERAL_RUNNER_SETS.plural]: stores.sets,
       [EPHEMERAL_RUNNERS.plural]: stores.runners,
       [PODS.plural]: stores.pods,
+      [SECRETS.plural]: secrets,
     };
     const overlayOf = (kind: Resource) => overlays[kind.plural] as Overlay<KubeObject> | undefined;
     const executor = new Executor({

@@ -1,10 +1,11 @@
 /** What the runners of each set have done lately: told by the changes of their objects, whoever made these. */
 import type { EphemeralRunner } from "../../api/kinds.ts";
+import type { Stored } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
 import { type Clock, type Instant, instantOf } from "../../lib/clock.ts";
 import { hasJob, setUidOf, stateOf } from "../shared/runner_state.ts";
 import type { Waits } from "../shared/waits.ts";
-import type { Streak } from "./trouble.ts";
+import { PATIENCE, type Streak } from "./trouble.ts";
 
 interface Departure {
   readonly at: Instant;
@@ -15,6 +16,11 @@ interface Page {
   /** Runners that ended with a job, oldest first. */
   departures: Departure[];
   streak?: Streak;
+  /** When the pause in force began: runners that were made before that do not earn another. */
+  pausedAt?: Instant;
+  /** When each runner was first seen, while it is there. */
+  readonly births: Map<string, Instant>;
+  lastBirthAt?: Instant;
   /** When a runner of the set was last given a job. */
   successAt?: Instant;
   /** The newest generation of the set that a job's facts name. */
@@ -49,23 +55,44 @@ export class Ledger {
     if ((was === "busy" || was === "marked") && (is === "deleting" || is === "ended")) {
       page.departures.push({ at: now, marked: was === "marked" });
     }
-    if (after && is === "failed" && was !== "failed") this.#failed(page, after, before === undefined);
-    if (before && after && !hasJob(before) && hasJob(after)) {
-      page.streak = undefined;
-      page.successAt = now;
+    if (!before && is === "pending") {
+      page.births.set(runner.metadata.uid, now);
+      page.lastBirthAt = now;
     }
+    if (after && is === "failed" && was !== "failed") this.#failed(page, after, before === undefined);
+    if (before && after && !hasJob(before) && hasJob(after)) this.succeeded(setUid);
+    if (!after) page.births.delete(runner.metadata.uid);
     page.newestJobGeneration = Math.max(page.newestJobGeneration, after?.status?.jobSetGeneration ?? 0);
   }
 
   /** Failures of former times count, after a restart, as long as a pause could still follow from them. */
-  #failed(page: Page, runner: EphemeralRunner, isHistory: boolean): void {
+  #failed(page: Page, runner: Stored<EphemeralRunner>, isHistory: boolean): void {
     const now = this.#clock.now();
     const at = isHistory ? failedAt(runner) : now;
     if (now - at > this.#waits.failingMost) return;
     const { reason = "", message = "" } = runner.status ?? {};
     const before = page.streak;
     const newest = before && before.at > at ? before : { reason, message, at };
-    page.streak = { ...newest, failures: (before?.failures ?? 0) + 1 };
+    const failures = (before?.failures ?? 0) + 1;
+    const born = page.births.get(runner.metadata.uid) ?? 0;
+    let pauses = before?.pauses ?? 0;
+    if (failures >= PATIENCE && (page.pausedAt === undefined || born > page.pausedAt)) {
+      pauses++;
+      page.pausedAt = at;
+    }
+    page.streak = { reason: newest.reason, message: newest.message, at: newest.at, failures, pauses };
+  }
+
+  /** A runner has a job, or has been online for a while. */
+  succeeded(setUid: string): void {
+    const page = this.#page(setUid);
+    page.streak = undefined;
+    page.pausedAt = undefined;
+    page.successAt = this.#clock.now();
+  }
+
+  lastBirthAt(setUid: string): Instant | undefined {
+    return this.#pages.get(setUid)?.lastBirthAt;
   }
 
   streakOf(setUid: string): Streak | undefined {
@@ -107,7 +134,7 @@ export class Ledger {
   #page(setUid: string): Page {
     const known = this.#pages.get(setUid);
     if (known) return known;
-    const fresh: Page = { departures: [], newestJobGeneration: 0 };
+    const fresh: Page = { departures: [], births: new Map(), newestJobGeneration: 0 };
     this.#pages.set(setUid, fresh);
     return fresh;
   }

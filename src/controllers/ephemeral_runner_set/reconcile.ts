@@ -26,7 +26,7 @@ import { BY_SET, BY_STATE, BY_UID } from "../shared/stores.ts";
 import type { Waits } from "../shared/waits.ts";
 import { proxyNameOf, proxySecretOf } from "./build.ts";
 import { retire, type RetireAnswer, type RetireCall } from "./calls.ts";
-import { least, needsOf, unchanged } from "./count.ts";
+import { type Census, least, needsOf, unchanged } from "./count.ts";
 import { decide } from "./decide.ts";
 import { Ledger } from "./ledger.ts";
 import { SetMemories, type SetMemory } from "./memory.ts";
@@ -41,6 +41,7 @@ import {
   staleOf,
 } from "./observe.ts";
 import { type AdditiveField, prunedFrom, statusOf, statusPatch } from "./status.ts";
+import { hasRecovered } from "./trouble.ts";
 
 export interface EphemeralRunnerSetDeps {
   readonly stores: {
@@ -153,11 +154,9 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     memory.surplus = least(memory.surplus, needs.surplus, now);
     const current = memory.revisionOf(set);
     const revisions = revisionsOf(uid, current, census, runners);
-    const successAt = this.#ledger.successAt(uid);
-    const { stale, nextStale, deprecatedAt } = staleOf(uid, runners, { now, waits, revision: current, successAt });
+    const history = this.#historyOf(uid, census, current, now);
     const trouble = {
-      streak: this.#ledger.streakOf(uid),
-      ...(deprecatedAt === undefined ? {} : { deprecation: { at: deprecatedAt } }),
+      ...history.trials,
       ...(proxy?.problem === undefined ? {} : { blocked: { reason: "ProxyInvalid", message: proxy.problem } }),
     };
     const differs = statusPatch(set, statusOf(set, census, trouble, now), this.#pruned) !== undefined;
@@ -179,8 +178,8 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
       revisions,
       maxRunners: maxRunnersOf?.(set),
       letGo: [...memory.letGo].flatMap((id) => find(id) ?? []).filter((runner) => stateOf(runner) !== "deleting"),
-      stale,
-      nextStale,
+      stale: history.stale,
+      nextStale: history.nextStale,
       nextChange: this.#ledger.departures(uid).nextChange,
       trouble,
       proxy,
@@ -198,6 +197,26 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
         ),
       remains: () => remainsOf(uid, runners, book),
     };
+  }
+
+  /** What the set's runners have come to of late; a trial that has gone well ends the trouble here. */
+  #historyOf(uid: string, census: Census, revision: string, now: Instant) {
+    const { stores: { runners }, waits } = this.#deps;
+    const ledger = this.#ledger;
+    const read = () => {
+      const { deprecatedAt, ...rest } = staleOf(uid, runners, {
+        now,
+        waits,
+        revision,
+        successAt: ledger.successAt(uid),
+      });
+      const deprecation = deprecatedAt === undefined ? undefined : { at: deprecatedAt };
+      return { ...rest, trials: { streak: ledger.streakOf(uid), deprecation, lastBirthAt: ledger.lastBirthAt(uid) } };
+    };
+    const history = read();
+    if (!hasRecovered(census, history.trials, waits, now)) return history;
+    ledger.succeeded(uid);
+    return read();
   }
 
   /** Takes the answer of the service, if there is a new one. @returns UIDs of the runners that it is being asked for */

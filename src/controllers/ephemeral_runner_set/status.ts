@@ -4,7 +4,7 @@ import type { Instant } from "../../lib/clock.ts";
 import { conditionNamed, conditionsOf, type Saying } from "../shared/conditions.ts";
 import { same } from "../shared/drift.ts";
 import type { Census } from "./count.ts";
-import { type Deprecation, PATIENCE, type Streak } from "./trouble.ts";
+import { PATIENCE, type Trials } from "./trouble.ts";
 
 /** Fields that the reference's CRD does not have: the API server may take them away without a word. */
 export const ADDITIVE_FIELDS = [
@@ -19,9 +19,7 @@ export const RUNNERS_FAILING = "RunnersFailing";
 export const VERSION_DEPRECATED = "RunnerVersionDeprecated";
 
 /** Trouble that a set may be in. */
-export interface Trouble {
-  readonly streak?: Streak;
-  readonly deprecation?: Deprecation;
+export interface Trouble extends Trials {
   /** Why runners can't be made at all. */
   readonly blocked?: { readonly reason: string; readonly message: string };
 }

@@ -4,9 +4,12 @@ import type { EphemeralRunner } from "../../api/kinds.ts";
 import { type Instant, instantOf } from "../../lib/clock.ts";
 import type { Waits } from "../shared/waits.ts";
 
-/** Failures in a row, without a runner that had a job in between. */
+/** Failures in a row, without a success in between. */
 export interface Streak {
   readonly failures: number;
+  /** Pauses earned: runners that were made together and fail together earn one. 0 while patience lasts. */
+  readonly pauses: number;
+  /** When the last runner failed. */
   readonly at: Instant;
   readonly reason: string;
   readonly message: string;
@@ -21,6 +24,14 @@ export interface Deprecation {
   readonly at: Instant;
 }
 
+/** How a set's runners do. */
+export interface Trials {
+  readonly streak?: Streak;
+  readonly deprecation?: Deprecation;
+  /** When a runner of the set was last made. */
+  readonly lastBirthAt?: Instant;
+}
+
 /** How many of the wanted runners may be made now, and when there will be more (milliseconds). */
 export interface Allowance {
   readonly count: number;
@@ -29,25 +40,39 @@ export interface Allowance {
 
 /**
  * @param wanted runners to be made, more than 0
- * @param trying runners that were made and are not online yet: one of them is the trial
+ * @param pending runners that were made and are not online yet
  */
-export function allowanceOf(
-  wanted: number,
-  trying: number,
-  trouble: { readonly streak?: Streak; readonly deprecation?: Deprecation },
-  waits: Waits,
-  now: Instant,
-): Allowance {
-  const { streak, deprecation } = trouble;
-  if (deprecation) return oneAfter(deprecation.at + waits.outdatedTrial, trying, now);
-  if (!streak || streak.failures < PATIENCE) return { count: wanted };
-  const pause = delayOf({ firstMs: waits.failingFirst, maxMs: waits.failingMost }, streak.failures - PATIENCE);
-  return oneAfter(streak.at + pause, trying, now);
+export function allowanceOf(wanted: number, pending: number, trials: Trials, waits: Waits, now: Instant): Allowance {
+  const trouble = troubleOf(trials, waits);
+  if (!trouble) return { count: wanted };
+  const { since, pauseMs } = trouble;
+  const { lastBirthAt = 0 } = trials;
+  // A trial is out. While it is pending its own change will wake us; once it is online, a minute without a failure clears all.
+  if (lastBirthAt > since) {
+    return pending > 0 ? { count: 0 } : { count: 0, inMs: Math.max(1, lastBirthAt + waits.shortLife - now) };
+  }
+  const due = since + pauseMs;
+  return now < due ? { count: 0, inMs: due - now } : { count: 1 };
 }
 
-function oneAfter(due: Instant, trying: number, now: Instant): Allowance {
-  if (now < due) return { count: 0, inMs: due - now };
-  return { count: trying === 0 ? 1 : 0 };
+/** Whether a runner that was made after the last failure has been online for long enough to be a success. */
+export function hasRecovered(
+  seen: { readonly pending: number; readonly idle: number },
+  trials: Trials,
+  waits: Waits,
+  now: Instant,
+): boolean {
+  const trouble = troubleOf(trials, waits);
+  const { lastBirthAt = 0 } = trials;
+  return trouble !== undefined && lastBirthAt > trouble.since && seen.pending === 0 && seen.idle > 0 &&
+    now - lastBirthAt >= waits.shortLife;
+}
+
+function troubleOf({ streak, deprecation }: Trials, waits: Waits) {
+  if (deprecation) return { since: deprecation.at, pauseMs: waits.outdatedTrial };
+  if (!streak || streak.pauses === 0) return undefined;
+  const pauseMs = delayOf({ firstMs: waits.failingFirst, maxMs: waits.failingMost }, streak.pauses - 1);
+  return { since: streak.at, pauseMs };
 }
 
 /** Whether a runner was made before GitHub said that it refuses its version. */

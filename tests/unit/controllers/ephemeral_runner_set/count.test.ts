@@ -11,7 +11,7 @@ import {
   type Settling,
   unchanged,
 } from "../../../../src/controllers/ephemeral_runner_set/count.ts";
-import { allowanceOf } from "../../../../src/controllers/ephemeral_runner_set/trouble.ts";
+import { allowanceOf, hasRecovered } from "../../../../src/controllers/ephemeral_runner_set/trouble.ts";
 import { rolloutOf } from "../../../../src/controllers/ephemeral_runner_set/rollout.ts";
 import { waitsOf } from "../../../../src/controllers/shared/waits.ts";
 import { table } from "../../../support/table.ts";
@@ -165,36 +165,60 @@ test("of a need that grows only that counts which was there all the time", () =>
 });
 
 const WAITS = waitsOf();
-const streak = (failures: number) => ({ streak: { failures, at: 0, reason: "Error", message: "" } });
+const streak = (pauses: number) => ({ streak: { failures: pauses + 4, pauses, at: 0, reason: "Error", message: "" } });
 
 table<{
-  readonly trouble: Parameters<typeof allowanceOf>[2];
-  readonly trying?: number;
+  readonly trials: Parameters<typeof allowanceOf>[2];
+  readonly pending?: number;
   readonly now?: number;
   readonly allows: ReturnType<typeof allowanceOf>;
 }>(
   "10 runners wanted",
   {
-    "no trouble": { trouble: {}, allows: { count: 10 } },
-    "four failures": { trouble: streak(4), allows: { count: 10 } },
-    "five: after 5 s": { trouble: streak(5), now: 1000, allows: { count: 0, inMs: 4000 } },
-    "five: then one": { trouble: streak(5), now: 5000, allows: { count: 1 } },
-    "five: one is on its way": { trouble: streak(5), trying: 1, now: 5000, allows: { count: 0 } },
-    "seven: after 20 s": { trouble: streak(7), now: 5000, allows: { count: 0, inMs: 15_000 } },
-    "fifty: after 5 min, not longer": { trouble: streak(50), now: 5000, allows: { count: 0, inMs: 295_000 } },
+    "no trouble": { trials: {}, allows: { count: 10 } },
+    "four failures": { trials: streak(0), allows: { count: 10 } },
+    "five: after 5 s": { trials: streak(1), now: 1000, allows: { count: 0, inMs: 4000 } },
+    "five: then one": { trials: streak(1), now: 5000, allows: { count: 1 } },
+    "five: one is on its way": {
+      trials: { ...streak(1), lastBirthAt: 5000 },
+      pending: 1,
+      now: 9000,
+      allows: { count: 0 },
+    },
+    "five: one is online": {
+      trials: { ...streak(1), lastBirthAt: 5000 },
+      now: 9000,
+      allows: { count: 0, inMs: 56_000 },
+    },
+    "the third trial failed: after 20 s": { trials: streak(3), now: 5000, allows: { count: 0, inMs: 15_000 } },
+    "the fiftieth failed: after 5 min, not longer": {
+      trials: streak(50),
+      now: 5000,
+      allows: { count: 0, inMs: 295_000 },
+    },
     "refused for their version: one after 30 min": {
-      trouble: { deprecation: { at: 0 } },
+      trials: { deprecation: { at: 0 } },
       now: 1_790_000,
       allows: { count: 0, inMs: 10_000 },
     },
     "refused for their version, 30 min ago": {
-      trouble: { deprecation: { at: 0 } },
+      trials: { deprecation: { at: 0 } },
       now: 1_800_000,
       allows: { count: 1 },
     },
   },
-  ({ trouble, trying = 0, now = 0, allows }) => assert.deepEqual(allowanceOf(10, trying, trouble, WAITS, now), allows),
+  ({ trials, pending = 0, now = 0, allows }) => assert.deepEqual(allowanceOf(10, pending, trials, WAITS, now), allows),
 );
+
+test("a trial that is online for a minute ends the trouble, and not earlier", () => {
+  const trials = { ...streak(3), lastBirthAt: 20_000 };
+  const online = { pending: 0, idle: 1 };
+  assert.equal(hasRecovered(online, trials, WAITS, 79_000), false);
+  assert.equal(hasRecovered(online, trials, WAITS, 80_000), true);
+  assert.equal(hasRecovered({ pending: 1, idle: 1 }, trials, WAITS, 80_000), false);
+  assert.equal(hasRecovered({ pending: 0, idle: 0 }, trials, WAITS, 80_000), false);
+  assert.equal(hasRecovered(online, streak(3), WAITS, 80_000), false, "no trial was made since");
+});
 
 table<{
   readonly have: Partial<Census>;
