@@ -113,9 +113,7 @@ export function builtInUpdateErrors(before: Obj, after: Obj): FieldError[] {
       return immutableErrors(before, after);
     case "RoleBinding":
     case "ClusterRoleBinding":
-      return same(before.roleRef, after.roleRef)
-        ? []
-        : [invalidValue("roleRef", after.roleRef, "cannot change roleRef")];
+      return same(before.roleRef, after.roleRef) ? [] : [invalidValue("roleRef", after.roleRef, "field is immutable")];
     default:
       return [];
   }

@@ -4,7 +4,7 @@ import { asArray, asObject, at, type Column, type Obj, textAt } from "./types.ts
 
 const AGE: Column = { name: "Age", type: "string", cell: (object, now) => ageOf(object, now) };
 const text = (name: string, cell: Column["cell"], priority = 0): Column => ({ name, type: "string", priority, cell });
-const number = (name: string, cell: Column["cell"]): Column => ({ name, type: "integer", cell });
+const CREATED: Column = { name: "Created At", type: "date", cell: (object) => object.metadata.creationTimestamp };
 const size = (object: Obj, field: string): number => Object.keys(asObject(object[field]) ?? {}).length;
 
 /** By kind. A kind that is not here has name and age. */
@@ -22,11 +22,11 @@ export const BUILT_IN_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   Namespace: [text("Status", (namespace) => textAt(namespace, "status", "phase")), AGE],
   Secret: [
     text("Type", (secret) => textAt(secret, "type")),
-    number("Data", (secret) => size(secret, "data")),
+    text("Data", (secret) => size(secret, "data")),
     AGE,
   ],
-  ConfigMap: [number("Data", (map) => size(map, "data") + size(map, "binaryData")), AGE],
-  ServiceAccount: [number("Secrets", (account) => asArray(account.secrets).length), AGE],
+  ConfigMap: [text("Data", (map) => size(map, "data") + size(map, "binaryData")), AGE],
+  ServiceAccount: [AGE],
   Node: [
     text("Status", nodeStatus),
     text("Roles", () => "<none>"),
@@ -38,14 +38,25 @@ export const BUILT_IN_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     text("Type", (event) => textAt(event, "type")),
     text("Reason", (event) => textAt(event, "reason")),
     text("Object", (event) => involved(event)),
+    text("Subobject", (event) => textAt(event, "involvedObject", "fieldPath"), 1),
+    text("Source", sourceOf, 1),
     text("Message", (event) => textAt(event, "message").trim()),
+    text("First Seen", (event, now) => ageOf(textAt(event, "firstTimestamp") || textAt(event, "eventTime"), now), 1),
+    text("Count", (event) => String(at(event, "count") ?? at(event, "series", "count") ?? 1), 1),
+    text("Name", (event) => event.metadata.name, 1),
   ],
-  Role: [text("Created At", (role) => role.metadata.creationTimestamp)],
-  ClusterRole: [text("Created At", (role) => role.metadata.creationTimestamp)],
+  Role: [CREATED],
+  ClusterRole: [CREATED],
   RoleBinding: [text("Role", roleOf), AGE],
   ClusterRoleBinding: [text("Role", roleOf), AGE],
   Lease: [text("Holder", (lease) => textAt(lease, "spec", "holderIdentity")), AGE],
-  CustomResourceDefinition: [text("Created At", (crd) => crd.metadata.creationTimestamp)],
+  CustomResourceDefinition: [
+    text("Scope", (crd) => textAt(crd, "spec", "scope")),
+    text("Versions", (crd) => asArray(at(crd, "spec", "versions")).map((version) => textAt(version, "name")).join(",")),
+    CREATED,
+    text("Group", (crd) => textAt(crd, "spec", "group"), 1),
+    text("Kind", (crd) => textAt(crd, "spec", "names", "kind"), 1),
+  ],
   ResourceQuota: [
     text("Request", (quota) => usage(quota)),
     text("Limit", () => ""),
@@ -91,6 +102,12 @@ function lastSeen(event: Obj, now: number): Duration | string {
   const seen = textAt(event, "series", "lastObservedTime") || textAt(event, "lastTimestamp") ||
     textAt(event, "eventTime") || textAt(event, "firstTimestamp");
   return seen === "" ? "<unknown>" : ageOf(seen, now);
+}
+
+function sourceOf(event: Obj): string {
+  const component = textAt(event, "source", "component") || textAt(event, "reportingComponent");
+  const host = textAt(event, "source", "host");
+  return host === "" ? component : `${component}, ${host}`;
 }
 
 function roleOf(binding: Obj): string {

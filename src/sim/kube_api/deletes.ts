@@ -34,9 +34,10 @@ export function remove(world: World, target: Omit<Target, "subresource">, option
   refuseOther(kind, old.object, options);
   if (options.dryRun) return { entry: old, gone: true };
   const after = marked(kind, old.object, options, rfc3339(world.clock.now()), world.clock.now());
-  if (isDone(after)) return { entry: world.storage.remove(kind, old, lastState(kind, after, old.object)), gone: true };
-  if (after === old.object) return { entry: old, gone: false };
-  return { entry: world.storage.put(kind, after), gone: false };
+  if (!isDone(after)) return { entry: after === old.object ? old : world.storage.put(kind, after), gone: false };
+  // a pod's signs of deletion are stored, and told, even when nothing holds it; other kinds just go
+  const last = kind.kind === "Pod" && after !== old.object ? world.storage.put(kind, after) : old;
+  return { entry: world.storage.remove(kind, last), gone: true };
 }
 
 /** The object with the signs of deletion: a time, a grace, and the finalizers that the propagation policy adds. */
@@ -61,11 +62,6 @@ function marked(kind: Kind, object: Obj, options: DeleteOptions, now: string, no
   };
   if (kind.kind !== "Namespace") return { ...object, metadata: next };
   return { ...object, metadata: next, status: { ...asObject(object.status), phase: "Terminating" } };
-}
-
-/** What is told of an object that goes at once: most kinds never get the signs of deletion. */
-function lastState(kind: Kind, after: Obj, before: Obj): Obj {
-  return kind.kind === "Pod" ? after : before;
 }
 
 function withPolicy(finalizers: readonly string[], propagation: Propagation): readonly string[] {

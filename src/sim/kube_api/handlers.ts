@@ -1,6 +1,7 @@
 /** From a request to its answer: each path and verb to what does it. */
 import { load } from "js-yaml";
 import type { HttpRequest, HttpResponse } from "../../lib/http.ts";
+import { emptyReply } from "../http.ts";
 import { deleteOptions, remove } from "./deletes.ts";
 import {
   aggregated,
@@ -78,10 +79,10 @@ export class Handlers {
     const isStatus = route.subresource === "status" && kind.status;
     if (route.subresource !== "" && !isStatus && !(kind.plural === "namespaces" && route.subresource === "finalize")) {
       const { code, body } = subresource(this.#world, this.#tokens, request.method, route, bodyOf(request));
-      return json(code, body);
+      return body ? json(code, body) : emptyReply(code);
     }
     const verb = verbOf(request.method, route, query);
-    const format = formatOf(request);
+    const format = formatOf(request, kind.custom);
     const selected: Selected = { kind, namespace, query };
     switch (verb) {
       case "get":

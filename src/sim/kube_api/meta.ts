@@ -92,7 +92,11 @@ function nameErrors(kind: Kind, name: string): FieldError[] {
       ? [invalidValue("metadata.name", name, "may not contain '/'")]
       : [];
   }
-  if (kind.kind === "Namespace") return dnsLabelErrors("metadata.name", name);
+  if (kind.kind === "Namespace") {
+    return name.includes(".")
+      ? [invalidValue("metadata.name", name, "must not contain dots")]
+      : dnsLabelErrors("metadata.name", name);
+  }
   if (name.length > 253) return [invalidValue("metadata.name", name, "must be no more than 253 characters")];
   return SUBDOMAIN.test(name) ? [] : [invalidValue("metadata.name", name, SUBDOMAIN_RULE)];
 }

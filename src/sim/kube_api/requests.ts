@@ -70,7 +70,7 @@ export interface Format {
 const TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 
 /** The first form that is wanted and can be had; protobuf cannot. @throws StatusError 406 */
-export function formatOf(request: HttpRequest): Format {
+export function formatOf(request: HttpRequest, custom = false): Format {
   const accept = request.headers["accept"] ?? "";
   if (accept.trim() === "") return { as: "Object", yaml: false };
   for (const wish of accept.split(",")) {
@@ -82,5 +82,5 @@ export function formatOf(request: HttpRequest): Format {
     if (as === "Table" || as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return { as, yaml };
     if (as === "APIGroupDiscoveryList" && parameters.includes("v=v2")) return { as: "Discovery", yaml };
   }
-  throw notAcceptable(TYPES);
+  throw notAcceptable(TYPES, custom);
 }

@@ -46,7 +46,7 @@ function otherProperty(schema: Schema): Schema | undefined {
   return typeof additionalProperties === "object" ? additionalProperties : additionalProperties ? {} : undefined;
 }
 
-/** `value` with the defaults of `schema` where fields are absent, and without nulls where a default stands for them. */
+/** `value` with the defaults of `schema` where fields are absent, and without the nulls that are not allowed. */
 export function withDefaults(value: unknown, schema: Schema): unknown {
   if (Array.isArray(value)) {
     const { items } = schema;
@@ -83,7 +83,7 @@ function replacement(object: Json, name: string, property: Schema): unknown {
   return found === undefined || found === null ? found : withDefaults(found, property);
 }
 
-/** A null that is not allowed and has a default is dropped for it; one without is for validation to refuse. */
+/** A null that is not allowed counts as absent, where the schema says what the field is. */
 function dropsNull(property: Schema): boolean {
-  return property.nullable !== true && property.default !== undefined;
+  return property.nullable !== true && (property.type !== undefined || property["x-kubernetes-int-or-string"] === true);
 }

@@ -97,8 +97,11 @@ export function unsupportedMediaType(accepted: readonly string[]): StatusError {
   return new StatusError(415, "UnsupportedMediaType", message);
 }
 
-export function notAcceptable(accepted: readonly string[]): StatusError {
-  const message = `only the following media types are accepted: ${accepted.join(", ")}`;
+/** Built-in and custom kinds say it in different words. */
+export function notAcceptable(accepted: readonly string[], custom: boolean): StatusError {
+  const message = custom
+    ? `only the following media types are accepted: ${accepted.join(", ")}`
+    : `406: Not Acceptable\n\nAvailable representations: ${accepted.join(", ")}`;
   return new StatusError(406, "NotAcceptable", message);
 }
 

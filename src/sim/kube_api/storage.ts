@@ -164,6 +164,8 @@ export class Storage {
   readonly #tables = new Map<string, Table>();
   readonly #listeners = new Set<Listener>();
   #version = 1;
+  /** History before this version is gone for all resources, those included that nobody has used yet. */
+  #compacted = 0;
 
   /** @param limit how many changes of a resource are remembered, at least */
   constructor(limit: number) {
@@ -184,7 +186,7 @@ export class Storage {
     const name = resourceName(kind);
     let table = this.#tables.get(name);
     if (!table) {
-      table = new Table(kind, this.#limit, this.#version);
+      table = new Table(kind, this.#limit, this.#compacted);
       this.#tables.set(name, table);
     }
     table.kind = kind;
@@ -212,17 +214,21 @@ export class Storage {
     return after;
   }
 
-  /** Removes an object; returns its last state with the version of the removal. */
-  remove(kind: Kind, before: Entry, lastState: Obj = before.object): Entry {
+  /**
+   * Removes an object. Watches are told its last stored state, as etcd has it, with the version of the removal.
+   * @param answer what to return with that version, when it is not the stored state
+   */
+  remove(kind: Kind, before: Entry, answer: Obj = before.object): Entry {
     const version = ++this.#version;
     const table = this.table(kind);
-    const last = new Entry(versioned(lastState, version), version);
+    const last = new Entry(versioned(before.object, version), version);
     this.#tell(table, { kind, key: keyOfEntry(kind, before), version, before, last });
-    return last;
+    return answer === before.object ? last : new Entry(versioned(answer, version), version);
   }
 
   /** Makes every version before the newest too old, for watches, continue tokens and exact lists. */
   compact(): void {
+    this.#compacted = this.#version;
     for (const table of this.#tables.values()) table.forget(this.#version);
   }
 

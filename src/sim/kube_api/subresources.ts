@@ -11,7 +11,8 @@ import { existing, type World } from "./world.ts";
 
 export interface Answer {
   readonly code: number;
-  readonly body: object;
+  /** Undefined: none. */
+  readonly body: object | undefined;
 }
 
 const SUCCESS = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" };
@@ -22,7 +23,8 @@ export function subresource(world: World, tokens: Tokens, method: string, route:
   const which = `${kind.plural}/${route.subresource}`;
   if (which === "pods/log") {
     const pod = existing(world, kind, namespace, name).object;
-    if (textAt(pod, "spec", "nodeName") === "") throw badRequest(`pod ${name} does not have a host assigned`);
+    // there is nowhere to ask, and the API server answers with nothing
+    if (textAt(pod, "spec", "nodeName") === "") return { code: 204, body: undefined };
     throw notImplemented("logs of containers, for there are none");
   }
   if (/^pods\/(exec|attach|portforward|proxy)/.test(which)) throw notImplemented(which);

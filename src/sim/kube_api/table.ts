@@ -27,7 +27,8 @@ export class Printer {
   readonly #columns: readonly { readonly column: Column; readonly cell: (object: Obj, now: Instant) => unknown }[];
 
   constructor(kind: Kind) {
-    const columns = [NAME, ...(kind.columns ?? [AGE])];
+    const own = kind.columns ?? [AGE];
+    const columns = own.some(({ name }) => name === NAME.name) ? own : [NAME, ...own];
     this.#columns = columns.map((column) => ({ column, cell: cellOf(column) }));
   }
 

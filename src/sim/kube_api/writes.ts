@@ -94,6 +94,11 @@ export function replace(world: World, target: Target, body: unknown, options: Wr
     return create(world, target, { ...given, metadata: without(meta, "resourceVersion") }, options);
   }
   if (!old) throw notFound(kind, name);
+  const uid = textAt(meta, "uid");
+  if (uid !== "" && uid !== old.object.metadata.uid) {
+    const found = old.object.metadata.uid;
+    throw conflict(kind, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${found}`);
+  }
   if (textAt(meta, "resourceVersion") === "" && !kind.unconditionalUpdate) {
     refuseUpdate(kind, name, [invalidValue("metadata.resourceVersion", 0, "must be specified for an update")]);
   }

@@ -123,7 +123,7 @@ export const patches: Record<string, Case> = {
   },
   "json: the finalizers": async (server) => {
     await server.gadget("a", { size: 1 }, { finalizers: ["example.com/x", "example.com/y"] });
-    const patch = [{ op: "test", path: "/metadata/finalizers/0", value: "example.com/x" }, {
+    const patch: Json = [{ op: "test", path: "/metadata/finalizers/0", value: "example.com/x" }, {
       op: "remove",
       path: "/metadata/finalizers/0",
     }];

@@ -23,12 +23,11 @@ export const get: Record<string, Case> = {
   },
   "a path that is none": async (server) => assert.equal((await server.get("/unknown")).status, 404),
   "no JSON is acceptable": async (server) => {
-    refused(
-      await server.get(server.maps(), "text/html"),
-      406,
-      "NotAcceptable",
-      "only the following media types are accepted",
-    );
+    refused(await server.get(server.maps(), "text/html"), 406, "NotAcceptable", "406: Not Acceptable");
+  },
+  "no JSON is acceptable of a custom kind": async (server) => {
+    const answer = await server.get(server.gadgets(), "text/html");
+    refused(answer, 406, "NotAcceptable", "only the following media types are accepted: application/json");
   },
   "YAML": async (server) => {
     await server.map("a", { x: "1" });
@@ -368,7 +367,9 @@ export const tables: Record<string, Case> = {
     namespaces: ["Name", "Status", "Age"],
     secrets: ["Name", "Type", "Data", "Age"],
     configmaps: ["Name", "Data", "Age"],
-    serviceaccounts: ["Name", "Secrets", "Age"],
+    serviceaccounts: ["Name", "Age"],
+    resourcequotas: ["Name", "Request", "Limit", "Age"],
+    events: ["Last Seen", "Type", "Reason", "Object", "Message"],
   }),
 };
 

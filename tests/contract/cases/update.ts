@@ -112,7 +112,7 @@ export const update: Record<string, Case> = {
     const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "one" };
     await server.made(bindings, { metadata: { name: "a" }, roleRef, subjects: [] });
     const answer = await server.patch("merge", `${bindings}/a`, { roleRef: { name: "two" } });
-    refused(answer, 422, "Invalid", "cannot change roleRef");
+    refused(answer, 422, "Invalid", "roleRef: Invalid value");
   },
 };
 

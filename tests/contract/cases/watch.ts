@@ -162,15 +162,38 @@ export const watch: Record<string, Case> = {
       assert.equal(at(next?.object, "rows", 0, "cells", 1), 4);
     }, accept);
   },
-  "the end of graceful deletion": async (server) => {
+  "a pod's deletion: first its signs, then its end": async (server) => {
+    const from = await server.now(server.pods());
+    await server.watch(`${server.pods()}?resourceVersion=${from}`, async (watch) => {
+      await server.pod("a");
+      await server.ok("DELETE", server.pods("a"));
+      const events = await watch.next(3);
+      assert.deepEqual(told(events), ["ADDED a", "MODIFIED a", "DELETED a"]);
+      assert.ok(textOf(events[1]?.object, "metadata", "deletionTimestamp"));
+      assert.equal(at(events[1]?.object, "metadata", "generation"), 2);
+    });
+  },
+  "graceful deletion: its begin, its shortening and its end": async (server) => {
     await server.pod("a", { nodeName: "n1" });
     const from = await server.now(server.pods());
     await server.watch(`${server.pods()}?resourceVersion=${from}`, async (watch) => {
       await server.ok("DELETE", server.pods("a"));
       await server.ok("DELETE", `${server.pods("a")}?gracePeriodSeconds=0`);
+      const events = await watch.next(3);
+      assert.deepEqual(told(events), ["MODIFIED a", "MODIFIED a", "DELETED a"]);
+      const graces = events.map(({ object }) => at(object, "metadata", "deletionGracePeriodSeconds"));
+      assert.deepEqual(graces, [30, 0, 0]);
+    });
+  },
+  "the end of what a finalizer held carries what was stored": async (server) => {
+    await server.gadget("a", { size: 1 }, { finalizers: ["example.com/hold"] });
+    const from = await server.now(server.gadgets());
+    await server.watch(`${server.gadgets()}?resourceVersion=${from}`, async (watch) => {
+      await server.ok("DELETE", server.gadgets("a"));
+      await server.patched("merge", server.gadgets("a"), { metadata: { finalizers: null } });
       const events = await watch.next(2);
       assert.deepEqual(told(events), ["MODIFIED a", "DELETED a"]);
-      assert.equal(at(events[0]?.object, "metadata", "deletionGracePeriodSeconds"), 30);
+      assert.deepEqual(at(events[1]?.object, "metadata", "finalizers"), ["example.com/hold"]);
     });
   },
 };

@@ -77,8 +77,8 @@ export class Contract {
   ): Promise<Answer> {
     const response = await this.open(method, path, body, options, AbortSignal.timeout(60_000));
     const text = await readText(response.body);
-    const isJson = (response.headers["content-type"] ?? "").startsWith("application/json");
-    return { status: response.status, headers: response.headers, text, body: isJson && text ? JSON.parse(text) : null };
+    const parsed = text.startsWith("{") ? JSON.parse(text) : null;
+    return { status: response.status, headers: response.headers, text, body: parsed };
   }
 
   open(
