@@ -26,7 +26,7 @@ export function decide(seen: Seen, now: Instant): Plan<RetireCall> {
   const proxy = proxyStep(seen);
   if (proxy) return act("proxy-secret", proxy);
 
-  const rollout = rolloutOf(seen);
+  const rollout = rolloutOf(seen, now);
   const making = makingOf(seen, rollout.surge, now);
   const removing = removingOf(seen, rollout, now);
   const status = statusStepOf(seen, now);

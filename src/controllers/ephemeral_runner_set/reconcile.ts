@@ -35,13 +35,15 @@ import {
   deletingSinceOf,
   inOrderOfLeaving,
   remainsOf,
+  type Revisions,
   revisionsOf,
   type Seen,
   type SeenProxy,
   staleOf,
 } from "./observe.ts";
+import { isHalted, provenAt } from "./rollout.ts";
 import { type AdditiveField, prunedFrom, statusOf, statusPatch } from "./status.ts";
-import { hasRecovered } from "./trouble.ts";
+import { hasRecovered, type Trials } from "./trouble.ts";
 
 export interface EphemeralRunnerSetDeps {
   readonly stores: {
@@ -157,6 +159,7 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     const history = this.#historyOf(uid, census, current, now);
     const trouble = {
       ...history.trials,
+      rolloutStuck: isHalted(revisions, history.trials, waits, now),
       ...(proxy?.problem === undefined ? {} : { blocked: { reason: "ProxyInvalid", message: proxy.problem } }),
     };
     const differs = statusPatch(set, statusOf(set, census, trouble, now), this.#pruned) !== undefined;
@@ -180,7 +183,7 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
       letGo: [...memory.letGo].flatMap((id) => find(id) ?? []).filter((runner) => stateOf(runner) !== "deleting"),
       stale: history.stale,
       nextStale: history.nextStale,
-      nextChange: this.#ledger.departures(uid).nextChange,
+      nextChange: earliest([this.#ledger.departures(uid).nextChange, ...rolloutTimes(revisions, trouble, waits)], now),
       trouble,
       proxy,
       statusSince: memory.statusSince,
@@ -296,6 +299,17 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     this.#memories.forget(key);
     if (memory) this.#ledger.forget(memory.uid);
   }
+}
+
+/** When a replacement of old runners may go on, or has taken too long. */
+function rolloutTimes({ old, freshPending }: Revisions, { lastBirthAt, ...rest }: Trials, waits: Waits): Instant[] {
+  if (old === 0 || lastBirthAt === undefined) return [];
+  return [provenAt({ lastBirthAt, ...rest }, waits), ...(freshPending > 0 ? [lastBirthAt + waits.rollout] : [])];
+}
+
+function earliest(times: readonly (Instant | undefined)[], now: Instant): Instant | undefined {
+  const coming = times.filter((at) => at !== undefined && at > now) as Instant[];
+  return coming.length > 0 ? Math.min(...coming) : undefined;
 }
 
 function uidOf({ metadata }: Stored<EphemeralRunner>): string {

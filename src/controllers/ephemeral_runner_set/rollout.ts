@@ -1,8 +1,9 @@
 /** How runners that were made from an old spec give way to new ones. Pure; docs/behaviour.md, "Scale set", 6. */
-import type { Census } from "./count.ts";
-import type { Needs } from "./count.ts";
+import type { Instant } from "../../lib/clock.ts";
+import type { Waits } from "../shared/waits.ts";
+import type { Census, Needs } from "./count.ts";
 import type { Revisions } from "./observe.ts";
-import type { Trouble } from "./status.ts";
+import type { Trials } from "./trouble.ts";
 
 /** What the replacement of old runners asks for now. */
 export interface Rollout {
@@ -26,9 +27,10 @@ export function rolloutOf(seen: {
   readonly census: Census;
   readonly needs: Needs;
   readonly revisions: Revisions;
-  readonly trouble: Trouble;
+  readonly trouble: Trials;
   readonly maxRunners?: number;
-}): Rollout {
+  readonly waits: Waits;
+}, now: Instant): Rollout {
   const { census, needs, revisions, trouble, maxRunners } = seen;
   const { old, freshPending } = revisions;
   if (old === 0) return DONE;
@@ -37,10 +39,24 @@ export function rolloutOf(seen: {
   const excess = Math.max(0, -needs.lack);
   const spared = Math.min(excess, wave, old);
   if (trouble.streak || trouble.deprecation) return { ...DONE, spared, isStuck: true };
-  // Creation under way, or the last ones are not ready: nothing more now.
-  if (needs.lack > 0 || freshPending > 0 || census.leaving > 0) return { ...DONE, spared };
+  // Creation under way, or the last ones are not ready, or have been so for too short a time to be trusted.
+  const isProven = now >= provenAt(trouble, seen.waits);
+  if (needs.lack > 0 || freshPending > 0 || census.leaving > 0 || !isProven) return { ...DONE, spared };
   if (excess > 0) return { ...DONE, retire: Math.min(excess, old), spared };
   const room = maxRunners === undefined ? 0 : maxRunners - have - census.busy;
   const surge = Math.min(wave, old, Math.max(0, room));
   return surge > 0 ? { ...DONE, surge, spared } : { ...DONE, retire: Math.min(wave, old), spared };
+}
+
+/** When the last runner made has had the time to show that it stays. */
+export function provenAt({ lastBirthAt }: Trials, waits: Waits): Instant {
+  return lastBirthAt === undefined ? 0 : lastBirthAt + waits.surplus;
+}
+
+/** Whether a replacement is halted: new runners fail, or none of them becomes ready in time. */
+export function isHalted(revisions: Revisions, trials: Trials, waits: Waits, now: Instant): boolean {
+  if (revisions.old === 0) return false;
+  const { streak, deprecation, lastBirthAt = now } = trials;
+  return streak !== undefined || deprecation !== undefined ||
+    (revisions.freshPending > 0 && now - lastBirthAt >= waits.rollout);
 }

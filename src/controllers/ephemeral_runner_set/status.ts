@@ -17,9 +17,13 @@ export type AdditiveField = typeof ADDITIVE_FIELDS[number];
 
 export const RUNNERS_FAILING = "RunnersFailing";
 export const VERSION_DEPRECATED = "RunnerVersionDeprecated";
+/** Said only of a replacement of old runners that is halted. */
+export const PROGRESSING = "Progressing";
 
 /** Trouble that a set may be in. */
 export interface Trouble extends Trials {
+  /** The replacement of runners of an old spec is halted. */
+  readonly rolloutStuck?: boolean;
   /** Why runners can't be made at all. */
   readonly blocked?: { readonly reason: string; readonly message: string };
 }
@@ -81,25 +85,47 @@ function zeroed(value: unknown): unknown {
 /** A condition is said from the first time that it was true; a set that never had trouble says nothing. */
 function conditionsFor(set: EphemeralRunnerSet, trouble: Trouble, now: Instant): { conditions?: Condition[] } {
   const before = set.status?.conditions;
-  const { streak, deprecation, blocked } = trouble;
-  const failing: Saying | undefined = blocked
-    ? { type: RUNNERS_FAILING, status: "True", ...blocked }
-    : streak && streak.failures >= PATIENCE
-    ? { type: RUNNERS_FAILING, status: "True", reason: streak.reason || "Failed", message: streak.message }
-    : conditionNamed(before, RUNNERS_FAILING)
-    ? { type: RUNNERS_FAILING, status: "False", reason: "RunnersStart", message: "" }
-    : undefined;
-  const deprecated: Saying | undefined = deprecation
-    ? {
-      type: VERSION_DEPRECATED,
-      status: "True",
-      reason: "Outdated",
-      message: "GitHub refuses this version of the runner: use a newer image in the template",
-    }
-    : conditionNamed(before, VERSION_DEPRECATED)
-    ? { type: VERSION_DEPRECATED, status: "False", reason: "Accepted", message: "" }
-    : undefined;
-  const sayings = [failing, deprecated].filter((saying) => saying !== undefined);
+  const sayings = [failing(trouble), deprecated(trouble), progressing(trouble)].flatMap(({ said, otherwise }) =>
+    said ?? (conditionNamed(before, otherwise.type) ? otherwise : [])
+  );
   if (sayings.length === 0 && !before?.length) return {};
   return { conditions: conditionsOf(before, sayings, { now, generation: set.metadata?.generation }) };
+}
+
+/** What is said while it is so, and what is said afterwards. */
+interface Word {
+  readonly said: Saying | undefined;
+  readonly otherwise: Saying;
+}
+
+function failing({ streak, blocked }: Trouble): Word {
+  const type = RUNNERS_FAILING;
+  const failed = streak && streak.failures >= PATIENCE
+    ? { reason: streak.reason || "Failed", message: streak.message }
+    : undefined;
+  const why = blocked ?? failed;
+  return {
+    said: why && { type, status: "True", ...why },
+    otherwise: { type, status: "False", reason: "RunnersStart", message: "" },
+  };
+}
+
+function deprecated({ deprecation }: Trouble): Word {
+  const type = VERSION_DEPRECATED;
+  const message = "GitHub refuses this version of the runner: use a newer image in the template";
+  return {
+    said: deprecation && { type, status: "True", reason: "Outdated", message },
+    otherwise: { type, status: "False", reason: "Accepted", message: "" },
+  };
+}
+
+function progressing({ rolloutStuck, streak }: Trouble): Word {
+  const type = PROGRESSING;
+  const message = `runners of the new spec do not become ready, so those of the old one stay${
+    streak?.message ? `: ${streak.message}` : ""
+  }`;
+  return {
+    said: rolloutStuck ? { type, status: "False", reason: "RolloutStuck", message } : undefined,
+    otherwise: { type, status: "True", reason: "InPlace", message: "" },
+  };
 }

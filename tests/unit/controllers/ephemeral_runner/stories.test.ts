@@ -342,7 +342,7 @@ story("a new spec: old idle runners give way by quarters, and enough stay ready"
   });
   let fewest = Infinity;
   let most = 0;
-  for (let tick = 0; tick < 600; tick++) {
+  for (let tick = 0; tick < 1200; tick++) {
     await world.clock.advance(100);
     fewest = Math.min(fewest, world.idle.length);
     most = Math.max(most, world.live.length);
@@ -410,4 +410,21 @@ story("no secret stands in a log line", { jitMs: 10 }, async (world) => {
   await world.clock.advance(5000);
   assert.equal(world.logs.filter((line) => line.includes("jit-")).length, 0);
   assert.ok(world.logs.length > 0);
+});
+
+story("a new spec whose runners fail: the old ones stay, and the set says so", { maxRunners: 10 }, async (world) => {
+  await idle(world, 8);
+  const spec = { ephemeralRunnerSpec: { spec: { containers: [{ name: "runner", image: "broken" }] } } };
+  world.api.patch({ ...EPHEMERAL_RUNNERS, plural: "ephemeralrunnersets" }, { namespace: NAMESPACE, name: "linux" }, {
+    spec,
+  });
+  const isBroken = ({ spec }: typeof world.runners[number]) => spec?.spec?.containers?.[0]?.image === "broken";
+  for (let tick = 0; tick < 240; tick++) {
+    await world.clock.advance(500);
+    for (const runner of world.idle.filter(isBroken)) world.exit(runner, 1);
+  }
+  assert.ok(world.idle.filter((runner) => !isBroken(runner)).length >= 8, "no old one was given up for nothing");
+  const condition = world.set.status?.conditions?.find(({ type }) => type === "Progressing");
+  assert.deepEqual([condition?.status, condition?.reason], ["False", "RolloutStuck"]);
+  assert.ok(world.made <= 12, `${world.made} made`);
 });

@@ -228,6 +228,7 @@ table<{
   readonly wanted: number;
   readonly max?: number;
   readonly failing?: boolean;
+  readonly justMade?: boolean;
   readonly is: Partial<ReturnType<typeof rolloutOf>>;
 }>("old runners", {
   "none": { have: { idle: 8 }, old: 0, wanted: 8, is: { surge: 0, retire: 0, spared: 0 } },
@@ -254,6 +255,15 @@ table<{
     max: 20,
     is: { surge: 0, retire: 2 },
   },
+  "the new ones are ready since a moment": {
+    have: { idle: 10 },
+    old: 8,
+    freshIdle: 2,
+    wanted: 8,
+    max: 20,
+    justMade: true,
+    is: { surge: 0, retire: 0, spared: 2 },
+  },
   "at the limit: old ones first": { have: { idle: 8 }, old: 8, wanted: 8, max: 8, is: { surge: 0, retire: 2 } },
   "no limit is known: old ones first": { have: { idle: 3 }, old: 3, wanted: 3, is: { surge: 0, retire: 1 } },
   "one runner": { have: { idle: 1 }, old: 1, wanted: 1, max: 5, is: { surge: 1, retire: 0 } },
@@ -266,14 +276,15 @@ table<{
     failing: true,
     is: { surge: 0, retire: 0, isStuck: true },
   },
-}, ({ have, old, freshPending = 0, freshIdle = 0, wanted, max, failing, is }) => {
+}, ({ have, old, freshPending = 0, freshIdle = 0, wanted, max, failing, justMade, is }) => {
   const all = census(have);
   const rollout = rolloutOf({
     census: all,
     needs: needsOf(all, { replicas: wanted, runningJobs: 0 }),
     revisions: { current: "new", freshPending, freshIdle, old },
-    trouble: failing ? streak(1) : {},
+    trouble: { ...(failing ? streak(1) : {}), lastBirthAt: justMade ? -5000 : -10_000 },
+    waits: WAITS,
     ...(max === undefined ? {} : { maxRunners: max }),
-  });
+  }, 0);
   for (const [name, value] of Object.entries(is)) assert.equal(rollout[name as keyof typeof rollout], value, name);
 });
