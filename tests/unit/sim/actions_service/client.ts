@@ -1,5 +1,4 @@
 /** A plain client of the simulated service for its own tests: no retries, no rules. */
-import { readText } from "../../../../src/lib/http.ts";
 import { seededRandom } from "../../../../src/lib/random.ts";
 import { VirtualClock } from "../../../../src/lib/virtual_clock.ts";
 import { type ActionsServiceOptions, ActionsServiceSim } from "../../../../src/sim/actions_service/service.ts";
@@ -40,7 +39,9 @@ export class Fixture {
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: more.signal ?? new AbortController().signal,
     });
-    const text = await readText(response.body);
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    let text = "";
+    for await (const chunk of response.body) text += decoder.decode(chunk);
     return { status: response.status, headers: response.headers, text, json: parsed(text) };
   }
 
