@@ -2,36 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AUTOSCALING_LISTENERS, AUTOSCALING_RUNNER_SETS, EPHEMERAL_RUNNER_SETS } from "../../../../src/api/kinds.ts";
-import { FINALIZERS } from "../../../../src/api/names.ts";
-import { PODS, type Resource, ROLE_BINDINGS, ROLES, SECRETS } from "../../../../src/k8s/resource.ts";
+import { PODS, type Resource, SECRETS } from "../../../../src/k8s/resource.ts";
 import { scaleSet, secret } from "../../../support/builders_set.ts";
 import { refusal } from "../../../support/memory_kube.ts";
 import { serviceError } from "../../../support/memory_service.ts";
-import { type SetWorld, setWorld } from "../../../support/set_world.ts";
-
-const ARS = "arc-runners/linux";
-const AL = "arc-systems/linux-84bd964b-listener";
-const POD = AL;
-
-function status(world: SetWorld) {
-  const ars = world.kube.find(AUTOSCALING_RUNNER_SETS, ARS)!;
-  const of = (type: string) => ars.status?.conditions?.find((condition) => condition.type === type);
-  return { phase: ars.status?.phase, ready: of("Ready"), progressing: of("Progressing"), of, ars };
-}
-
-/** A world in which the scale set is at work. */
-async function atWork(spec: Parameters<typeof scaleSet>[0] = {}, options: Parameters<typeof setWorld>[0] = {}) {
-  const world = setWorld(options);
-  world.kube.put(AUTOSCALING_RUNNER_SETS, scaleSet(spec));
-  await world.pass();
-  return world;
-}
-
-function runListener(world: SetWorld, key = POD): void {
-  world.kube.change(PODS, key, {
-    status: { phase: "Running", containerStatuses: [{ name: "listener", state: { running: {} } }] },
-  });
-}
+import { AL, ARS, atWork, POD, runListener, status } from "../../../support/set_life.ts";
+import { setWorld } from "../../../support/set_world.ts";
 
 test("a new scale set is made at the service and gets its runner set, listener and the listener's children", async () => {
   const world = await atWork({ runnerScaleSetLabels: ["gpu", "linux"] });
@@ -281,89 +257,6 @@ test("a repaired object is looked at at once", async () => {
   world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { runnerGroup: "gpu" } });
   await world.pass(100);
   assert.equal(status(world).phase, "Running");
-  await world.stop();
-});
-
-test("deletion: listener, runners, scale set, protected objects, finalizer; nothing is left", async () => {
-  const protection = { finalizers: [FINALIZERS.cleanupProtection, "other/finalizer"] };
-  const world = setWorld({
-    before({ kube }) {
-      kube.put(ROLE_BINDINGS, { metadata: { name: "mrb", namespace: "arc-runners", ...protection } } as never);
-      kube.put(ROLES, { metadata: { name: "mr", namespace: "arc-runners", ...protection } } as never);
-      kube.change(SECRETS, "arc-runners/gh", { metadata: protection });
-    },
-  });
-  world.kube.put(
-    AUTOSCALING_RUNNER_SETS,
-    scaleSet({}, {
-      annotations: {
-        "actions.github.com/cleanup-manager-role-binding": "mrb",
-        "actions.github.com/cleanup-manager-role-name": "mr",
-        "actions.github.com/cleanup-github-secret-name": "gh",
-      },
-    }),
-  );
-  await world.pass();
-  world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { metadata: { finalizers: [FINALIZERS.ephemeralRunnerSet] } });
-  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
-  await world.pass();
-  assert.ok(world.kube.find(PODS, POD)?.metadata.deletionTimestamp, "the listener's pod is asked to go first");
-  assert.equal(world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)?.metadata.deletionTimestamp, undefined);
-  world.kube.vanish(PODS, POD);
-  await world.pass();
-  assert.ok(world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)?.metadata.deletionTimestamp, "then the runners");
-  assert.equal(world.service.scaleSets.size, 1);
-  world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { metadata: { finalizers: [] } });
-  await world.pass();
-  assert.equal(world.service.scaleSets.size, 0);
-  assert.deepEqual(world.kube.keys, ["rolebindings:arc-runners/mrb", "roles:arc-runners/mr", "secrets:arc-runners/gh"]);
-  for (const kind of [ROLE_BINDINGS, ROLES, SECRETS]) {
-    assert.deepEqual(world.kube.all<{ metadata?: object }>(kind)[0]?.metadata.finalizers, ["other/finalizer"]);
-  }
-  const released = world.kube.requests.filter(({ verb, key }) => verb === "patch" && /\/(gh|mrb|mr)$/.test(key));
-  assert.deepEqual(released.map(({ key }) => key), ["arc-runners/gh", "arc-runners/mrb", "arc-runners/mr"]);
-  assert.deepEqual(world.warnings, []);
-  await world.stop();
-});
-
-test("deletion without GitHub: five minutes of trying, then a warning and a clean cluster", async () => {
-  const world = await atWork();
-  world.service.refuse = () => {
-    throw serviceError("Unauthorized", 401);
-  };
-  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
-  await world.pass();
-  world.kube.vanish(PODS, POD);
-  await world.pass(290_000);
-  assert.ok(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS));
-  await world.pass(15_000);
-  assert.deepEqual(world.kube.keys, ["secrets:arc-runners/gh"]);
-  assert.ok(world.events.includes("ScaleSetMayRemain"));
-  assert.ok(world.service.refreshed.length > 0, "the secret was read again");
-  await world.stop();
-});
-
-test("deletion when rights are gone: what can't be released is named, after five minutes", async () => {
-  const world = setWorld({
-    before: ({ kube }) =>
-      kube.change(SECRETS, "arc-runners/gh", { metadata: { finalizers: [FINALIZERS.cleanupProtection] } }),
-  });
-  world.kube.put(
-    AUTOSCALING_RUNNER_SETS,
-    scaleSet({}, { annotations: { "actions.github.com/cleanup-github-secret-name": "gh" } }),
-  );
-  await world.pass();
-  world.kube.refuse = ({ verb, key }) => {
-    if (verb === "patch" && key === "arc-runners/gh") throw refusal("Forbidden");
-  };
-  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
-  await world.pass();
-  world.kube.vanish(PODS, POD);
-  await world.pass(280_000);
-  assert.ok(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS));
-  await world.pass(1_000_000);
-  assert.equal(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS), undefined);
-  assert.ok(world.events.includes("ProtectedObjectsRemain"));
   await world.stop();
 });
 
