@@ -89,7 +89,7 @@ export function serveTenant(
   const found = ROUTES.find((candidate) => candidate.method === request.method && candidate.path.test(path));
   if (!found) return { kind: "unknown", response: routerNotFound() };
   const { kind } = found;
-  if (!query.has("api-version")) {
+  if (!hasVersion(query, request)) {
     return { kind, response: failed(realm, 400, "VssVersionNotSpecifiedException", "No api-version was supplied.") };
   }
   const token = credentialsOf(request, "Bearer");
@@ -98,6 +98,11 @@ export function serveTenant(
   }
   const parts = found.path.exec(path)!.slice(1);
   return { kind, response: found.answer({ realm, tenant, request, query, body: parsedBody(request), parts }) };
+}
+
+/** Calls of the queue, whose URL is the service's own, name the version in their Accept header. */
+function hasVersion(query: URLSearchParams, request: HttpRequest): boolean {
+  return query.has("api-version") || /;\s*api-version=/.test(request.headers["accept"] ?? "");
 }
 
 /** The scale set that the path names; 404 when it is not the tenant's. */
