@@ -77,7 +77,7 @@ async function serve(
     url,
     headers: headersOf(incoming),
     signal: gone.signal,
-    ...(await bodyOf(incoming)),
+    ...(await bodyOf(incoming, isText(incoming))),
   };
   let response: HttpResponse;
   try {
@@ -96,7 +96,12 @@ async function serve(
   outgoing.end();
 }
 
-async function bodyOf(incoming: IncomingMessage): Promise<{ body?: string }> {
+/** A body of bytes arrives as a text with one character for each byte. */
+function isText(incoming: IncomingMessage): boolean {
+  return !/protobuf|octet-stream/.test(incoming.headers["content-type"] ?? "");
+}
+
+async function bodyOf(incoming: IncomingMessage, text: boolean): Promise<{ body?: string }> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of incoming) {
@@ -104,7 +109,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<{ body?: string }> {
     if (size > LARGEST_BODY) throw new RangeError(`the request's body has more than ${LARGEST_BODY} bytes`);
     chunks.push(chunk as Uint8Array);
   }
-  return size === 0 ? {} : { body: Buffer.concat(chunks).toString("utf8") };
+  return size === 0 ? {} : { body: Buffer.concat(chunks).toString(text ? "utf8" : "latin1") };
 }
 
 function headersOf(incoming: IncomingMessage): Record<string, string> {

@@ -1,7 +1,7 @@
 /** Deletion: preconditions, grace, finalizers, and what becomes of dependents. */
 import { rfc3339 } from "../../lib/clock.ts";
 import { graceOf } from "./pods.ts";
-import { StatusError } from "./status.ts";
+import { forbidden, StatusError } from "./status.ts";
 import type { Entry } from "./storage.ts";
 import { asObject, type Kind, type Meta, type Obj, textAt } from "./types.ts";
 import { existing, type World } from "./world.ts";
@@ -18,6 +18,9 @@ export interface DeleteOptions {
   readonly dryRun: boolean;
 }
 
+/** Namespaces that the API server keeps. */
+const PROTECTED = new Set(["default", "kube-system", "kube-public"]);
+
 export const FOREGROUND = "foregroundDeletion";
 export const ORPHAN = "orphan";
 
@@ -30,6 +33,9 @@ export interface Deleted {
 /** Deletes an object, or begins to. @throws StatusError 404, 409 */
 export function remove(world: World, target: Omit<Target, "subresource">, options: DeleteOptions): Deleted {
   const { kind, namespace, name } = target;
+  if (kind.kind === "Namespace" && PROTECTED.has(name)) {
+    throw forbidden(kind, name, "this namespace may not be deleted");
+  }
   const old = existing(world, kind, namespace, name);
   refuseOther(kind, old.object, options);
   if (options.dryRun) return { entry: old, gone: true };

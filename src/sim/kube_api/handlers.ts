@@ -13,6 +13,7 @@ import {
   openApiIndex,
   resourceList,
 } from "./discovery.ts";
+import { fromProtobuf, PROTOBUF } from "./protobuf.ts";
 import { list, listText, rowObjectOf, type Selected, selectedEntries, watch } from "./reads.ts";
 import { plain, reply, stream } from "./reply.ts";
 import { type Format, formatOf, type Route, routeOf, verbOf } from "./requests.ts";
@@ -25,21 +26,23 @@ import type { Watch } from "./watch.ts";
 import { existing, type World } from "./world.ts";
 import { create, patch, replace, type WriteOptions } from "./writes.ts";
 
-/** What watches need from the server. */
-export interface WatchHooks {
+/** What the handlers need from the server. */
+export interface Hooks {
   lagOf(plural: string): number;
   opened(watch: Watch): void;
   closed(watch: Watch): void;
+  /** Who sent a request. */
+  userOf(request: HttpRequest): string | undefined;
 }
 
-const BODY_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+const BODY_TYPES = ["application/json", "application/yaml", PROTOBUF];
 
 export class Handlers {
   readonly #world: World;
   readonly #tokens: Tokens;
-  readonly #hooks: WatchHooks;
+  readonly #hooks: Hooks;
 
-  constructor(world: World, tokens: Tokens, hooks: WatchHooks) {
+  constructor(world: World, tokens: Tokens, hooks: Hooks) {
     this.#world = world;
     this.#tokens = tokens;
     this.#hooks = hooks;
@@ -71,6 +74,9 @@ export class Handlers {
     if (parts[0] === "apis" && parts.length === 2) return found(groupNamed(registry, parts[1]!));
     if (parts[0] === "apis" && parts.length === 3) return found(resourceList(registry, parts[1]!, parts[2]!));
     if (path === "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") return json(201, allowed(request));
+    if (path === "/apis/authentication.k8s.io/v1/selfsubjectreviews") {
+      return json(201, self(this.#hooks.userOf(request)));
+    }
     return undefined;
   }
 
@@ -192,6 +198,11 @@ function versionInfo(): object {
   return { ...KUBERNETES_VERSION, gitCommit: "", gitTreeState: "clean", platform: "simulated/none" };
 }
 
+function self(username = ""): object {
+  const userInfo = { username, groups: ["system:authenticated"] };
+  return { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1", metadata: {}, status: { userInfo } };
+}
+
 /** There is no RBAC: everything is allowed. */
 function allowed(request: HttpRequest): object {
   const asked = bodyOf(request);
@@ -208,6 +219,7 @@ function bodyOf(request: HttpRequest): unknown {
   const { body = "" } = request;
   if (body === "") return undefined;
   const type = contentType(request) || "application/json";
+  if (type === PROTOBUF) return fromProtobuf(body);
   if (type !== "application/json" && type !== "application/yaml") throw unsupportedMediaType(BODY_TYPES);
   try {
     return type === "application/yaml" ? load(body) : JSON.parse(body);

@@ -9,7 +9,7 @@
  *   fields of built-in kinds are kept, except below a pod's spec.
  * - One version of a CRD is served (the stored one, no conversion). CEL rules (`x-kubernetes-validations`) and scale
  *   subresources are not evaluated.
- * - No protobuf, no OpenAPI v2, no logs, exec, attach, port-forward; no webhooks, no API priority and fairness.
+ * - Protobuf is read for a few built-in kinds and never written; no OpenAPI v2, no logs, exec, attach, port-forward; no webhooks, no API priority and fairness.
  * - Events are served in the core group only. Quotas count objects, not resources.
  * - Tokens are not JWTs that others could verify.
  */
@@ -80,6 +80,7 @@ export class KubeApi {
       lagOf: (plural) => this.#lags.get(plural) ?? this.#lags.get("") ?? 0,
       opened: (watch) => this.#watches.add(watch),
       closed: (watch) => this.#watches.delete(watch),
+      userOf: (request) => this.userOf(request),
     });
     const after = (ms: number, action: () => void) => void this.#timers.after(ms, action);
     const collector = new GarbageCollector(this.#world, gcDelayMs, after);
