@@ -47,7 +47,8 @@ export class Ledger {
   note({ before, after }: Change<EphemeralRunner>): void {
     const runner = after ?? before;
     const setUid = runner && setUidOf(runner);
-    if (!runner || setUid === undefined) return;
+    // A runner that outlives its set opens no new page.
+    if (!runner || setUid === undefined || (!after && !this.#pages.has(setUid))) return;
     const page = this.#page(setUid);
     const was = before && stateOf(before);
     const is = after ? stateOf(after) : "deleting";

@@ -4,66 +4,31 @@
  * It wants: the stores of sets, runners (with RUNNER_INDEXES) and runner pods, the book that it shares with the runners'
  * controller, and to be woken by {@link keysOfSet} and {@link EphemeralRunnerSetReconciler.wakesOfRunner}.
  */
-import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
-import { EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS } from "../../api/kinds.ts";
-import { newRunnerName } from "../../api/names.ts";
-import { keyOf, type Pod, refOfKey, type Secret, SECRETS, type Stored } from "../../k8s/resource.ts";
-import type { ReadThrough } from "../../k8s/read_through.ts";
-import type { Change, Reader } from "../../k8s/store.ts";
-import type { Clock, Instant } from "../../lib/clock.ts";
+import {
+  EPHEMERAL_RUNNER_SETS,
+  EPHEMERAL_RUNNERS,
+  type EphemeralRunner,
+  type EphemeralRunnerSet,
+} from "../../api/kinds.ts";
+import { keyOf, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
+import type { Change } from "../../k8s/store.ts";
+import type { Instant } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import type { Random } from "../../lib/random.ts";
 import type { Reconciler } from "../../runtime/controller.ts";
 import type { StepResult } from "../../runtime/execute.ts";
 import { Performer } from "../../runtime/performer.ts";
 import type { PatchStep, Plan } from "../../runtime/plan.ts";
-import { proxySecretData } from "../shared/credentials.ts";
-import type { RunnerBook } from "../shared/runner_book.ts";
 import { setKeyOf, stateOf } from "../shared/runner_state.ts";
-import { type Services, SourceError } from "../shared/services.ts";
-import type { SourceReader } from "../shared/source_reader.ts";
-import { BY_SET, BY_STATE, BY_UID } from "../shared/stores.ts";
-import type { Waits } from "../shared/waits.ts";
-import { proxyNameOf, proxySecretOf } from "./build.ts";
+import { BY_UID } from "../shared/stores.ts";
 import { retire, type RetireAnswer, type RetireCall } from "./calls.ts";
-import { type Census, least, needsOf, unchanged } from "./count.ts";
 import { decide } from "./decide.ts";
 import { Ledger } from "./ledger.ts";
 import { SetMemories, type SetMemory } from "./memory.ts";
-import {
-  censusOf,
-  deletingSinceOf,
-  inOrderOfLeaving,
-  remainsOf,
-  type Revisions,
-  revisionsOf,
-  type Seen,
-  type SeenProxy,
-  staleOf,
-} from "./observe.ts";
-import { isHalted, provenAt } from "./rollout.ts";
-import { type AdditiveField, prunedFrom, statusOf, statusPatch } from "./status.ts";
-import { hasRecovered, type Trials } from "./trouble.ts";
+import type { Seen } from "./observe.ts";
+import { type AdditiveField, prunedFrom } from "./status.ts";
+import { type EphemeralRunnerSetDeps, proxyOf, view } from "./view.ts";
 
-export interface EphemeralRunnerSetDeps {
-  readonly stores: {
-    readonly sets: Reader<EphemeralRunnerSet>;
-    readonly runners: Reader<EphemeralRunner>;
-    readonly pods: Reader<Pod>;
-  };
-  readonly secrets: Pick<ReadThrough<Secret>, "get" | "forget">;
-  readonly sources: Pick<SourceReader, "proxy">;
-  readonly services: Services;
-  readonly book: RunnerBook;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly waits: Waits;
-  /** maxRunners of the scale set that owns a set; undefined: not known. */
-  readonly maxRunnersOf?: (set: Stored<EphemeralRunnerSet>) => number | undefined;
-  /** Has this controller look at a key, now or after some milliseconds. */
-  readonly wake: (key: string, ms?: number) => void;
-}
+export type { EphemeralRunnerSetDeps };
 
 export function ephemeralRunnerSetController(deps: EphemeralRunnerSetDeps): EphemeralRunnerSetReconciler {
   return new EphemeralRunnerSetReconciler(deps);
@@ -74,9 +39,6 @@ export function keysOfSet({ before, after }: Change<EphemeralRunnerSet>): string
   const set = after ?? before;
   return set ? [keyOf(set)] : [];
 }
-
-/** Runners that one plan makes: with 50 at a time, few enough for the demand to be looked at again in between. */
-const MOST_AT_ONCE = 250;
 
 export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall> {
   readonly name = "ephemeralrunnerset";
@@ -122,8 +84,12 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     const { namespace, name } = refOfKey(key);
     const set = this.#deps.stores.sets.get(namespace, name);
     if (!set) return undefined;
-    const proxy = await this.#proxyOf(set);
-    return this.#see(key, set, proxy);
+    const proxy = await proxyOf(this.#deps, set);
+    const memory = this.#memories.of(key, set.metadata.uid);
+    memory.lookedAt = this.#deps.clock.monotonic();
+    const retiring = this.#digest(key, memory, this.#deps.clock.now());
+    const sources = { deps: this.#deps, ledger: this.#ledger, pruned: this.#pruned };
+    return view(sources, set, { memory, retiring, proxy });
   }
 
   decide(seen: Seen, now: Instant): Plan<RetireCall> {
@@ -141,87 +107,6 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     }
   }
 
-  #see(key: string, set: Stored<EphemeralRunnerSet>, proxy: SeenProxy | undefined): Seen {
-    const { stores: { runners, pods }, book, clock, waits, maxRunnersOf } = this.#deps;
-    const { uid } = set.metadata;
-    const now = clock.now();
-    const memory = this.#memories.of(key, uid);
-    memory.lookedAt = clock.monotonic();
-    const retiring = this.#digest(key, memory, now);
-    const find = (runner: string) => runners.by(BY_UID, runner)[0];
-    const census = censusOf(set, { runners, book, ledger: this.#ledger }, [...retiring, ...memory.letGo], find);
-    const { replicas = 0, runningJobs } = set.spec ?? {};
-    const needs = needsOf(census, { replicas, runningJobs });
-    memory.late = unchanged(memory.late, needs.late, now);
-    memory.surplus = least(memory.surplus, needs.surplus, now);
-    const current = memory.revisionOf(set);
-    const revisions = revisionsOf(uid, current, census, runners);
-    const history = this.#historyOf(uid, census, current, now);
-    const trouble = {
-      ...history.trials,
-      rolloutStuck: isHalted(revisions, history.trials, waits, now),
-      ...(proxy?.problem === undefined ? {} : { blocked: { reason: "ProxyInvalid", message: proxy.problem } }),
-    };
-    const differs = statusPatch(set, statusOf(set, census, trouble, now), this.#pruned) !== undefined;
-    memory.statusSince = differs ? memory.statusSince ?? now : undefined;
-    const kept = (runner: Stored<EphemeralRunner>) => {
-      const id = runner.metadata.uid;
-      return !retiring.has(id) && !memory.letGo.has(id) && !book.endedOf(uid).has(id) &&
-        (memory.refusedUntil.get(id) ?? 0) <= now;
-    };
-    return {
-      set,
-      deletingSince: deletingSinceOf(set),
-      census,
-      needs,
-      late: memory.late,
-      surplus: memory.surplus,
-      total: runners.count(BY_SET, uid),
-      names: this.#names(set, Math.max(0, needs.lack) + needs.late + revisions.old),
-      revisions,
-      maxRunners: maxRunnersOf?.(set),
-      letGo: [...memory.letGo].flatMap((id) => find(id) ?? []).filter((runner) => stateOf(runner) !== "deleting"),
-      stale: history.stale,
-      nextStale: history.nextStale,
-      nextChange: earliest([this.#ledger.departures(uid).nextChange, ...rolloutTimes(revisions, trouble, waits)], now),
-      trouble,
-      proxy,
-      statusSince: memory.statusSince,
-      pruned: this.#pruned,
-      isRetiring: retiring.size > 0,
-      retireFailingSince: memory.retireFailingSince,
-      retryRetireAt: memory.retryRetireAt,
-      waits,
-      removable: () =>
-        inOrderOfLeaving(
-          [...runners.by(BY_STATE, `${uid}/pending`), ...runners.by(BY_STATE, `${uid}/idle`)].filter(kept),
-          pods,
-          current,
-        ),
-      remains: () => remainsOf(uid, runners, book),
-    };
-  }
-
-  /** What the set's runners have come to of late; a trial that has gone well ends the trouble here. */
-  #historyOf(uid: string, census: Census, revision: string, now: Instant) {
-    const { stores: { runners }, waits } = this.#deps;
-    const ledger = this.#ledger;
-    const read = () => {
-      const { deprecatedAt, ...rest } = staleOf(uid, runners, {
-        now,
-        waits,
-        revision,
-        successAt: ledger.successAt(uid),
-      });
-      const deprecation = deprecatedAt === undefined ? undefined : { at: deprecatedAt };
-      return { ...rest, trials: { streak: ledger.streakOf(uid), deprecation, lastBirthAt: ledger.lastBirthAt(uid) } };
-    };
-    const history = read();
-    if (!hasRecovered(census, history.trials, waits, now)) return history;
-    ledger.succeeded(uid);
-    return read();
-  }
-
   /** Takes the answer of the service, if there is a new one. @returns UIDs of the runners that it is being asked for */
   #digest(key: string, memory: SetMemory, now: Instant): ReadonlySet<string> {
     const { running, last } = this.performer.of(key);
@@ -229,47 +114,14 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
       const { waits } = this.#deps;
       memory.took(last.ok ? last.result : { gone: [], busy: [], failed: last.call.runners.map(uidOf) }, now, waits);
       if (last.ok && last.result.message !== undefined) {
-        const { gone, busy, failed, message } = last.result;
-        this.#log.info("the service keeps runners", {
-          key,
-          gone: gone.length,
-          busy: busy.length,
-          failed: failed.length,
-          message,
-        });
+        const { busy, failed, message } = last.result;
+        this.#log.info("the service keeps runners", { key, busy: busy.length, failed: failed.length, message });
       }
       this.performer.forget(key);
     }
     for (const [uid, until] of memory.refusedUntil) if (until <= now) memory.refusedUntil.delete(uid);
     for (const uid of memory.letGo) if (this.#deps.stores.runners.count(BY_UID, uid) === 0) memory.letGo.delete(uid);
     return new Set(running?.runners.map(uidOf) ?? []);
-  }
-
-  /** Names that nobody bears. */
-  #names(set: Stored<EphemeralRunnerSet>, wanted: number): string[] {
-    const { namespace = "", name } = set.metadata;
-    const { random, stores: { runners } } = this.#deps;
-    const names = new Set<string>();
-    while (names.size < Math.min(wanted, MOST_AT_ONCE)) {
-      const fresh = newRunnerName(name, random);
-      if (!runners.get(namespace, fresh)) names.add(fresh);
-    }
-    return [...names];
-  }
-
-  async #proxyOf(set: Stored<EphemeralRunnerSet>): Promise<SeenProxy | undefined> {
-    const { secrets, sources } = this.#deps;
-    const { namespace = "", deletionTimestamp } = set.metadata;
-    const proxy = set.spec?.ephemeralRunnerSpec?.proxy;
-    if (!proxy) return undefined;
-    const there = await secrets.get(namespace, proxyNameOf(set));
-    if (deletionTimestamp !== undefined) return { there };
-    try {
-      return { there, wanted: proxySecretOf(set, proxySecretData(await sources.proxy({ namespace, proxy }))) };
-    } catch (error) {
-      if (!(error instanceof SourceError)) throw error;
-      return { there, problem: error.message };
-    }
   }
 
   told(_key: string, result: StepResult): boolean {
@@ -299,17 +151,6 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     this.#memories.forget(key);
     if (memory) this.#ledger.forget(memory.uid);
   }
-}
-
-/** When a replacement of old runners may go on, or has taken too long. */
-function rolloutTimes({ old, freshPending }: Revisions, { lastBirthAt, ...rest }: Trials, waits: Waits): Instant[] {
-  if (old === 0 || lastBirthAt === undefined) return [];
-  return [provenAt({ lastBirthAt, ...rest }, waits), ...(freshPending > 0 ? [lastBirthAt + waits.rollout] : [])];
-}
-
-function earliest(times: readonly (Instant | undefined)[], now: Instant): Instant | undefined {
-  const coming = times.filter((at) => at !== undefined && at > now) as Instant[];
-  return coming.length > 0 ? Math.min(...coming) : undefined;
 }
 
 function uidOf({ metadata }: Stored<EphemeralRunner>): string {

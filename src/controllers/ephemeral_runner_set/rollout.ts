@@ -60,3 +60,10 @@ export function isHalted(revisions: Revisions, trials: Trials, waits: Waits, now
   return streak !== undefined || deprecation !== undefined ||
     (revisions.freshPending > 0 && now - lastBirthAt >= waits.rollout);
 }
+
+/** When a replacement of old runners may go on, or has taken too long. */
+export function rolloutTimes({ old, freshPending }: Revisions, trials: Trials, waits: Waits): Instant[] {
+  const { lastBirthAt } = trials;
+  if (old === 0 || lastBirthAt === undefined) return [];
+  return [provenAt(trials, waits), ...(freshPending > 0 ? [lastBirthAt + waits.rollout] : [])];
+}

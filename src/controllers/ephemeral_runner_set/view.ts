@@ -1,0 +1,194 @@
+/** How the facts for a decision about a set are put together from stores, book, ledger and memory. */
+import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
+import { newRunnerName } from "../../api/names.ts";
+import type { Pod, Secret, Stored } from "../../k8s/resource.ts";
+import type { ReadThrough } from "../../k8s/read_through.ts";
+import type { Reader } from "../../k8s/store.ts";
+import type { Clock, Instant } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Random } from "../../lib/random.ts";
+import { proxySecretData } from "../shared/credentials.ts";
+import type { RunnerBook } from "../shared/runner_book.ts";
+import { stateOf } from "../shared/runner_state.ts";
+import { type Services, SourceError } from "../shared/services.ts";
+import type { SourceReader } from "../shared/source_reader.ts";
+import { BY_SET, BY_STATE, BY_UID } from "../shared/stores.ts";
+import type { Waits } from "../shared/waits.ts";
+import { proxyNameOf, proxySecretOf } from "./build.ts";
+import { type Census, least, needsOf, unchanged } from "./count.ts";
+import type { Ledger } from "./ledger.ts";
+import type { SetMemory } from "./memory.ts";
+import {
+  censusOf,
+  deletingSinceOf,
+  inOrderOfLeaving,
+  remainsOf,
+  revisionsOf,
+  type Seen,
+  type SeenProxy,
+  staleOf,
+} from "./observe.ts";
+import { isHalted, rolloutTimes } from "./rollout.ts";
+import { type AdditiveField, statusOf, statusPatch } from "./status.ts";
+import { hasRecovered } from "./trouble.ts";
+
+/** What the controller of runner sets is made of. */
+export interface EphemeralRunnerSetDeps {
+  readonly stores: {
+    readonly sets: Reader<EphemeralRunnerSet>;
+    readonly runners: Reader<EphemeralRunner>;
+    readonly pods: Reader<Pod>;
+  };
+  readonly secrets: Pick<ReadThrough<Secret>, "get" | "forget">;
+  readonly sources: Pick<SourceReader, "proxy">;
+  readonly services: Services;
+  readonly book: RunnerBook;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly waits: Waits;
+  /** maxRunners of the scale set that owns a set; undefined: not known. */
+  readonly maxRunnersOf?: (set: Stored<EphemeralRunnerSet>) => number | undefined;
+  /** Has this controller look at a key, now or after some milliseconds. */
+  readonly wake: (key: string, ms?: number) => void;
+}
+
+/** Runners that one plan makes: with 50 at a time, few enough for the demand to be looked at again in between. */
+const MOST_NAMES = 250;
+
+/** Everything that is read. */
+export interface Sources {
+  readonly deps: EphemeralRunnerSetDeps;
+  readonly ledger: Ledger;
+  /** Fields of a status that this API server takes out. */
+  readonly pruned: ReadonlySet<AdditiveField>;
+}
+
+/** What is known of one set besides its objects. */
+export interface Known {
+  readonly memory: SetMemory;
+  /** UIDs of runners that the service is being asked to let go. */
+  readonly retiring: ReadonlySet<string>;
+  readonly proxy: SeenProxy | undefined;
+}
+
+/** The facts, as they are now. What has lasted since when is kept in the memory. */
+export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: Known): Seen {
+  const { deps: { stores: { runners }, book, clock, waits, random, maxRunnersOf }, ledger, pruned } = sources;
+  const { memory, retiring, proxy } = known;
+  const { uid } = set.metadata;
+  const now = clock.now();
+  const find = (runner: string) => runners.by(BY_UID, runner)[0];
+  const census = censusOf(set, { runners, book, ledger }, [...retiring, ...memory.letGo], find);
+  const { replicas = 0, runningJobs } = set.spec ?? {};
+  const needs = needsOf(census, { replicas, runningJobs });
+  memory.late = unchanged(memory.late, needs.late, now);
+  memory.surplus = least(memory.surplus, needs.surplus, now);
+  const current = memory.revisionOf(set);
+  const revisions = revisionsOf(uid, current, census, runners);
+  const { trials, stale, nextStale } = historyOf(sources, uid, census, current, now);
+  const trouble = {
+    ...trials,
+    rolloutStuck: isHalted(revisions, trials, waits, now),
+    ...(proxy?.problem === undefined ? {} : { blocked: { reason: "ProxyInvalid", message: proxy.problem } }),
+  };
+  const differs = statusPatch(set, statusOf(set, census, trouble, now), pruned) !== undefined;
+  memory.statusSince = differs ? memory.statusSince ?? now : undefined;
+  const wanted = Math.max(0, needs.lack) + needs.late + revisions.old;
+  const times = [
+    ledger.departures(uid).nextChange,
+    ...memory.refusedUntil.values(),
+    ...rolloutTimes(revisions, trials, waits),
+  ];
+  return {
+    set,
+    deletingSince: deletingSinceOf(set),
+    census,
+    needs,
+    late: memory.late,
+    surplus: memory.surplus,
+    total: runners.count(BY_SET, uid),
+    names: freshNames(set, Math.min(wanted, MOST_NAMES), runners, random),
+    revisions,
+    maxRunners: maxRunnersOf?.(set),
+    letGo: [...memory.letGo].flatMap((id) => find(id) ?? []).filter((runner) => stateOf(runner) !== "deleting"),
+    stale,
+    nextStale,
+    nextChange: earliest(times, now),
+    trouble,
+    proxy,
+    statusSince: memory.statusSince,
+    pruned,
+    isRetiring: retiring.size > 0,
+    retireFailingSince: memory.retireFailingSince,
+    retryRetireAt: memory.retryRetireAt,
+    waits,
+    removable: () => removable(sources, known, uid, current, now),
+    remains: () => remainsOf(uid, runners, book),
+  };
+}
+
+/** Runners that may be asked for: not those that are being, or have been, or were refused a moment ago. */
+function removable({ deps }: Sources, { memory, retiring }: Known, uid: string, revision: string, now: Instant) {
+  const { stores: { runners, pods }, book } = deps;
+  const candidates = [...runners.by(BY_STATE, `${uid}/pending`), ...runners.by(BY_STATE, `${uid}/idle`)];
+  const ended = book.endedOf(uid);
+  const free = candidates.filter(({ metadata: { uid: id } }) =>
+    !retiring.has(id) && !memory.letGo.has(id) && !ended.has(id) && (memory.refusedUntil.get(id) ?? 0) <= now
+  );
+  return inOrderOfLeaving(free, pods, revision);
+}
+
+/** What the set's runners have come to of late; a trial that has gone well ends the trouble here. */
+function historyOf({ deps, ledger }: Sources, uid: string, census: Census, revision: string, now: Instant) {
+  const { stores: { runners }, waits } = deps;
+  const read = () => {
+    const at = { now, waits, revision, successAt: ledger.successAt(uid) };
+    const { deprecatedAt, ...rest } = staleOf(uid, runners, at);
+    const deprecation = deprecatedAt === undefined ? undefined : { at: deprecatedAt };
+    return { ...rest, trials: { streak: ledger.streakOf(uid), deprecation, lastBirthAt: ledger.lastBirthAt(uid) } };
+  };
+  const history = read();
+  if (!hasRecovered(census, history.trials, waits, now)) return history;
+  ledger.succeeded(uid);
+  return read();
+}
+
+/** Names that nobody bears. */
+function freshNames(
+  set: Stored<EphemeralRunnerSet>,
+  count: number,
+  runners: Reader<EphemeralRunner>,
+  random: Random,
+): string[] {
+  const { namespace = "", name } = set.metadata;
+  const names = new Set<string>();
+  while (names.size < count) {
+    const fresh = newRunnerName(name, random);
+    if (!runners.get(namespace, fresh)) names.add(fresh);
+  }
+  return [...names];
+}
+
+/** The proxy's secret as it is and as it should be; both reads are remembered. */
+export async function proxyOf(
+  { secrets, sources }: Pick<EphemeralRunnerSetDeps, "secrets" | "sources">,
+  set: Stored<EphemeralRunnerSet>,
+): Promise<SeenProxy | undefined> {
+  const { namespace = "", deletionTimestamp } = set.metadata;
+  const proxy = set.spec?.ephemeralRunnerSpec?.proxy;
+  if (!proxy) return undefined;
+  const there = await secrets.get(namespace, proxyNameOf(set));
+  if (deletionTimestamp !== undefined) return { there };
+  try {
+    return { there, wanted: proxySecretOf(set, proxySecretData(await sources.proxy({ namespace, proxy }))) };
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    return { there, problem: error.message };
+  }
+}
+
+function earliest(times: readonly (Instant | undefined)[], now: Instant): Instant | undefined {
+  const coming = times.filter((at) => at !== undefined && at > now) as Instant[];
+  return coming.length > 0 ? Math.min(...coming) : undefined;
+}
