@@ -23,7 +23,7 @@ import {
 } from "./build.ts";
 import { type Children, type Observed, scaleSetNameOf } from "./observe.ts";
 
-/** Steps that bring the children to what they should be; they are independent of each other. */
+/** Steps that bring the children nearer to what they should be; they are independent of each other. */
 export function childSteps(seen: Observed): Step[] {
   const { listener, scaleSet, children, source, settings } = seen;
   const role = roleOf(listener);
@@ -31,10 +31,13 @@ export function childSteps(seen: Observed): Step[] {
   const steps = [
     kept(SERVICE_ACCOUNTS, children.serviceAccount, serviceAccountOf(listener), () => ({})),
     kept(ROLES, children.role, role, (there) => same(there.rules, role.rules) ? {} : { rules: role.rules }),
-    kept(ROLE_BINDINGS, children.roleBinding, binding, (there) =>
-      // The server adds fields to subjects; roleRef can't change, and never has to.
-      sameSubjects(there.subjects, binding.subjects) ? {} : { subjects: binding.subjects }),
   ];
+  // The API server lets nobody bind a role that is not there.
+  if (children.role) {
+    steps.push(kept(ROLE_BINDINGS, children.roleBinding, binding, (there) =>
+      // The server adds fields to subjects; roleRef can't change, and never has to.
+      sameSubjects(there.subjects, binding.subjects) ? {} : { subjects: binding.subjects }));
+  }
   if (!source || !scaleSet) return steps.flat();
   const config = configSecretOf(listener, source, scaleSetNameOf(scaleSet), settings);
   steps.push(kept(SECRETS, children.configSecret, config, (there) => sameConfig(there, config) ? {} : dataOf(config)));

@@ -3,7 +3,7 @@ import type { AutoscalingListener, AutoscalingRunnerSet } from "../../api/kinds.
 import { ANNOTATIONS } from "../../api/names.ts";
 import type { KubeClient } from "../../k8s/client.ts";
 import { KubeError } from "../../k8s/errors.ts";
-import { keyOf, type Pod, PODS, type Secret, type Stored } from "../../k8s/resource.ts";
+import { keyOf, type Pod, PODS, ROLE_BINDINGS, type Secret, type Stored } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
 import { delayOf } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -73,13 +73,19 @@ export function autoscalingListeners(deps: ListenerControllerDeps): Reconciler<O
     performer,
     told(key, result) {
       forgetAfterFailure(uncached, result);
-      return memory.told(key, result);
+      return memory.told(key, result) || isTooEarly(result);
     },
     gone(key) {
       memory.forget(key);
       performer.forget(key);
     },
   };
+}
+
+/** The API server may need a moment to know the role that a binding names: it is made again at once. */
+function isTooEarly(result: StepResult): boolean {
+  const { step } = result;
+  return !result.ok && step.do === "create" && step.kind === ROLE_BINDINGS && KubeError.is(result.error, "NotFound");
 }
 
 /** Ends of pods, and what kubelets have been told. */

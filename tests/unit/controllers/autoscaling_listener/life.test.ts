@@ -144,6 +144,22 @@ test("a changed secret reaches config.json at the next resync, without another p
   await world.stop();
 });
 
+test("an API server that does not know the role yet is asked again, and nobody is alarmed", async () => {
+  let refusals = 2;
+  const world = await atWork({}, {
+    before: ({ kube }) => {
+      kube.refuse = ({ verb, plural, key }) => {
+        if (verb !== "create" || plural !== "rolebindings") return;
+        if (!kube.find(ROLES, key) || refusals-- > 0) throw refusal("NotFound");
+      };
+    },
+  });
+  assert.ok(world.kube.find(PODS, AL));
+  assert.ok(world.kube.keys.includes("rolebindings:arc-runners/linux-84bd964b-listener"));
+  assert.deepEqual(world.warnings, []);
+  await world.stop();
+});
+
 test("the proxy secret comes and goes with the proxy", async () => {
   const world = await atWork({ proxy: { https: { url: "http://proxy:1", credentialSecretRef: "pw" } } }, {
     before: ({ kube }) => void kube.put(SECRETS, secret("pw", { username: "a b", password: "p@ss" })),
