@@ -1,7 +1,7 @@
 import type { Statistics } from "../github/service.ts";
 import { writeCount } from "./count_writer.ts";
 import type { LoopDeps, LoopWaits } from "./loop_deps.ts";
-import { answered, FRESH, type Input, next, type ScaleState, type Step, wantsReading } from "./scale.ts";
+import { answered, FRESH, type Input, next, type ScaleState, speaksOfMore, type Step, wantsReading } from "./scale.ts";
 
 /** How many runners are wanted, kept and told: scale.ts decides, this does what it says. */
 export class Demand {
@@ -11,6 +11,8 @@ export class Demand {
   readonly #work: AbortSignal;
   #state: ScaleState = FRESH;
   #generation = 0;
+  /** A poll broke off, perhaps with a message on its way. */
+  #suspicious = false;
 
   constructor(deps: LoopDeps, waits: LoopWaits, work: AbortSignal) {
     this.#deps = deps;
@@ -52,16 +54,30 @@ export class Demand {
     await this.tell(this.step(input));
   }
 
-  /** Reads the scale set while nothing comes and its figures are in doubt, at growing intervals. Never rejects. */
-  async readWhileQuiet(signal: AbortSignal): Promise<void> {
-    const { clock, log, metrics } = this.#deps;
+  /**
+   * A poll has broken off. A message that was on its way comes again only minutes later, or to a new session: when the
+   * queue is quiet the scale set is read to see whether there was one.
+   */
+  suspect(): void {
+    this.#suspicious = true;
+  }
+
+  /**
+   * Reads the scale set while nothing comes and its figures are in doubt, at growing intervals. Never rejects.
+   * @param onMissed called when a message seems to have got lost
+   */
+  async readWhileQuiet(signal: AbortSignal, onMissed: () => void): Promise<void> {
+    const { clock, log, metrics, limits } = this.#deps;
     try {
       for (let waitMs = this.#waits.quietMs;; waitMs *= 2) {
-        if (!wantsReading(this.#state, clock.monotonic())) return;
+        if (!this.#suspicious && !wantsReading(this.#state, clock.monotonic())) return;
         await clock.sleep(waitMs, signal);
         const statistics = await this.read(signal);
         if (signal.aborted) return;
         if (statistics) metrics.statistics(statistics);
+        const missed = this.#suspicious && statistics && speaksOfMore(this.#state, statistics, limits());
+        this.#suspicious = false;
+        if (missed) return onMissed();
         await this.apply({ kind: "figures", at: clock.monotonic(), statistics });
       }
     } catch (error) {

@@ -12,7 +12,7 @@ import { Demand } from "./demand.ts";
 import { factsOf, FactWriter } from "./facts.ts";
 import { LOOP_WAITS, type LoopDeps, type LoopWaits } from "./loop_deps.ts";
 import { OwnSession } from "./own_session.ts";
-import { isLost, problemOf } from "./trouble.ts";
+import { isLost, mayHaveLost, problemOf } from "./trouble.ts";
 
 /**
  * Listens to one scale set until `signal` is aborted; then finishes the message in hand, ends the session and resolves.
@@ -34,15 +34,20 @@ export async function runLoop(deps: LoopDeps, signal: AbortSignal): Promise<void
   }
 }
 
-/** A poll is cut short: the limits or the service have changed, or nothing was heard for too long. */
+/** A poll is cut short: the limits or the service have changed, nothing was heard for too long, or a message got lost. */
 class PollCut extends Error {
   override readonly name = "PollCut";
-  readonly why: "changed" | "silent";
+  readonly why: "changed" | "silent" | "missed";
 
-  constructor(why: "changed" | "silent", message: string) {
+  constructor(why: "changed" | "silent" | "missed", message: string) {
     super(message);
     this.why = why;
   }
+}
+
+/** A new session gets what was lost. */
+function isMissed(error: unknown): boolean {
+  return error instanceof PollCut && error.why === "missed";
 }
 
 class Loop {
@@ -142,7 +147,7 @@ class Loop {
         if (well) this.#backoff.reset();
       } catch (error) {
         if (this.#stop.aborted) return;
-        if (isLost(error)) return await this.#lost(session, error);
+        if (isLost(error) || isMissed(error)) return await this.#lost(session, error);
         await this.#trouble(error);
       }
     }
@@ -163,11 +168,15 @@ class Loop {
     const silent = () => cut.abort(new PollCut("silent", `no answer to a poll for ${watchdogMs} ms`));
     const watchdog = clock.after(watchdogMs, silent);
     const quiet = new AbortController();
-    const reading = this.#demand.readWhileQuiet(quiet.signal);
+    const reading = this.#demand.readWhileQuiet(
+      quiet.signal,
+      () => cut.abort(new PollCut("missed", "a message seems to have got lost on its way")),
+    );
     try {
       const poll = session.poll({ capacity: limits().maxRunners, lastMessageId, signal: cut.signal });
       return await unlessAborted(poll, cut.signal);
     } catch (error) {
+      if (mayHaveLost(error)) this.#demand.suspect();
       const { reason } = cut.signal;
       if (!(reason instanceof PollCut)) throw error;
       if (reason.why === "changed") return "changed";
@@ -273,7 +282,7 @@ class Loop {
 
   /** The session is gone or its door is shut: another one is opened, the first time at once. */
   async #lost(session: MessageSession, error: unknown): Promise<void> {
-    this.#own.lost(!ServiceError.is(error, "Unauthorized"));
+    this.#own.lost(ServiceError.is(error, "SessionNotFound", "ScaleSetNotFound"));
     if (this.#backoff.failures > 0 || ServiceError.is(error, "Unauthorized")) return await this.#trouble(error);
     this.#backoff.next();
     this.#deps.log.info("the message session is lost: another one is opened", { sessionId: session.id, error });

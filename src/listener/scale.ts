@@ -147,6 +147,17 @@ export function wantsReading(state: ScaleState, at: number): boolean {
   return state.phantom === 0 && state.waiting.jobs > 0 && at - state.waiting.since >= PHANTOM_AFTER_MS;
 }
 
+/**
+ * Whether the scale set's figures speak of events that were not told: a message may have got lost on its way. At a
+ * session's beginning they can't say: its figures hold what is still in the queue.
+ */
+export function speaksOfMore(state: ScaleState, statistics: Statistics, limits: Limits): boolean {
+  if (state.catchingUp) return true;
+  const { assigned, running } = countIn(statistics);
+  const offered = statistics.totalAvailableJobs > 0 && assigned < limits.maxRunners;
+  return offered || assigned !== state.own.assigned || running !== state.own.running;
+}
+
 /** The state after an input, before anything is concluded from it. */
 function take(state: ScaleState, input: Input): { after: ScaleState; fresh: readonly JobEvent[] } {
   const none: readonly JobEvent[] = [];

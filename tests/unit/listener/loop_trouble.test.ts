@@ -18,9 +18,10 @@ table("a disturbance heals by itself", {
 }, async ({ fault, opens }) => {
   const world = new World();
   const forgets = ServiceError.is(fault, "SessionNotFound", "ScaleSetNotFound");
-  world.github.fail("poll", forgets ? () => world.github.forget(fault) : fault);
   const { ended } = world.start();
-  await world.pass(1);
+  await world.pass(49_000);
+  world.github.fail("poll", forgets ? () => world.github.forget(fault) : fault);
+  await world.pass(1_500);
   world.github.says([assigned(1)], stats(1));
   await world.pass(5000);
   assert.equal(world.told.split(" ")[0], "1/0");
@@ -103,7 +104,7 @@ test("a poll that hangs is dropped after 3 minutes and the session refreshed", a
   await world.pass(179_000);
   assert.equal(world.github.calls.includes("refresh"), false);
   await world.pass(5_000);
-  assert.deepEqual(world.github.calls, ["open", "poll", "refresh", "poll"]);
+  assert.deepEqual(world.github.calls, ["open", "poll", "refresh", "poll", "read"]);
   assert.equal(world.health.failing(), undefined);
 });
 
@@ -258,5 +259,31 @@ test("after a session that began with a repeated message the scale set is read, 
   await world.pass(5000);
   assert.equal(world.github.messages.length, 0);
   assert.equal(world.told.split(" ")[0], "4/4");
+  assert.equal(world.github.calls.filter((call) => call === "read").length, 1);
+});
+
+table("a message that got lost on its way comes with a new session", {
+  "a start": { says: [started(1, { runnerAssignedAt: Date.UTC(2026, 0, 1, 12) })], after: stats(1, 1), told: "1/1" },
+  "an offer": { says: [available(1)], after: { ...stats(0), totalAvailableJobs: 1 }, told: "0/0" },
+}, async ({ says, after, told }) => {
+  const world = new World();
+  world.github.fail("poll", () => {
+    world.github.says(says, after);
+    return world.github.lose();
+  });
+  world.start();
+  await world.pass(5_000);
+  assert.equal(world.told.split(" ")[0], told);
+  assert.deepEqual(world.github.messages, []);
+  assert.equal(world.github.calls.filter((call) => call === "open").length, 2);
+});
+
+test("a connection that breaks with nothing on its way costs one reading, and no session", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(49_000);
+  world.github.fail("poll", refuse("Unavailable"), refuse("Unavailable"));
+  await world.pass(60_000);
+  assert.equal(world.github.calls.filter((call) => call === "open").length, 1);
   assert.equal(world.github.calls.filter((call) => call === "read").length, 1);
 });

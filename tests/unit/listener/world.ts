@@ -41,6 +41,7 @@ export class Github {
   #sessions = 0;
   #ids = 100;
   #wake = new Set<() => void>();
+  readonly #lost = new Set<number>();
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -59,6 +60,13 @@ export class Github {
   forget(error: Error = refuse("SessionNotFound")): Error {
     this.session = undefined;
     return error;
+  }
+
+  /** The answer to a poll gets lost: its message is told again only in another session. */
+  lose(): Error {
+    const lost = this.messages.find(({ id }) => !this.#lost.has(id));
+    if (lost) this.#lost.add(lost.id);
+    return refuse("Unavailable", "connection reset");
   }
 
   /** The next calls of this name fail so. */
@@ -101,6 +109,7 @@ export class Github {
   async #open(_owner: string, signal?: AbortSignal): Promise<MessageSession> {
     await this.#call("open", signal);
     if (this.session !== undefined) throw refuse("SessionConflict", "another session lives");
+    this.#lost.clear();
     const id = this.session = `s-${++this.#sessions}`;
     const statistics = this.statistics;
     const alive = () => {
@@ -114,7 +123,7 @@ export class Github {
         this.capacities.push(capacity);
         await this.#call("poll", signal, lastMessageId);
         alive();
-        const find = () => this.messages.find((message) => message.id > (lastMessageId ?? 0));
+        const find = () => this.messages.find(({ id }) => id > (lastMessageId ?? 0) && !this.#lost.has(id));
         if (!find()) await this.#wait(50_000, signal);
         alive();
         return find();
