@@ -15,6 +15,8 @@ export interface InProcessListeners {
   readonly transports: TransportFactory;
   /** How the API server is reached. */
   readonly kubeTransport: Transport;
+  /** Where the API server is; default: where the kubelet has it. */
+  readonly kubeUrl?: () => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -34,7 +36,7 @@ export function listenerProgram(shared: InProcessListeners): ListenerProgram {
       configChanges: (known, signal) => changesOf(context.files, path, known, signal),
       kube: new HttpKubeClient({
         server: {
-          baseUrl: context.kubeUrl,
+          baseUrl: shared.kubeUrl?.() ?? context.kubeUrl,
           transport: until(context.kill, shared.kubeTransport),
           authorization: () => Promise.resolve(`Bearer ${token}`),
           namespace: context.pod.metadata?.namespace ?? "",
