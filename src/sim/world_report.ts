@@ -1,6 +1,6 @@
-import { keyOf, type KubeObject } from "../k8s/resource.ts";
 import type { JobRecord } from "./actions_service/ledger.ts";
 import { type Limits, percentile, type RunnerUse, runnerUse, violationsOf } from "./invariants.ts";
+import type { Obj } from "./kube_api/types.ts";
 import type { World } from "./world.ts";
 
 /** How the jobs of a world stand. */
@@ -80,14 +80,12 @@ function countsOf(jobs: readonly JobRecord[]): JobCounts {
 
 function leftoversOf(world: World): Leftovers {
   const objects = world.kube.snapshot();
-  const keys = (plural: string, test: (object: KubeObject) => boolean = () => true) =>
-    (objects[plural] ?? []).filter((object) => test(object)).map(({ metadata }) =>
-      `${metadata.namespace ?? ""}/${metadata.name}`
-    );
+  const keys = (plural: string, test: (object: Obj) => boolean = () => true) =>
+    (objects[plural] ?? []).filter(test).map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`);
   const scaleSets = world.service.scaleSets();
   return {
     pods: keys("pods", isOurs),
-    secrets: keys("secrets", (secret) => (secret.metadata?.ownerReferences ?? []).length > 0),
+    secrets: keys("secrets", (secret) => (secret.metadata.ownerReferences ?? []).length > 0),
     runners: keys("ephemeralrunners"),
     runnerSets: keys("ephemeralrunnersets"),
     listeners: keys("autoscalinglisteners"),
@@ -100,10 +98,10 @@ function leftoversOf(world: World): Leftovers {
   };
 }
 
-function isOurs({ metadata }: KubeObject): boolean {
-  return metadata?.labels?.["actions-ephemeral-runner"] === "True" || isListeners({ metadata });
+function isOurs(pod: Obj): boolean {
+  return pod.metadata.labels?.["actions-ephemeral-runner"] === "True" || isListeners(pod);
 }
 
-function isListeners({ metadata }: KubeObject): boolean {
-  return metadata?.name?.endsWith("-listener") ?? false;
+function isListeners({ metadata }: Obj): boolean {
+  return metadata.name.endsWith("-listener");
 }

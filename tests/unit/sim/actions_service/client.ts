@@ -27,8 +27,9 @@ export class Fixture {
   base = "";
   token = "";
 
-  constructor(options: Partial<ActionsServiceOptions> = {}) {
-    this.service = new ActionsServiceSim({ clock: this.clock, random: seededRandom(1), ...options });
+  /** @param service one that is there already, on a clock of its own */
+  constructor(options: Partial<ActionsServiceOptions> = {}, service?: ActionsServiceSim) {
+    this.service = service ?? new ActionsServiceSim({ clock: this.clock, random: seededRandom(1), ...options });
   }
 
   async send(method: string, url: string, authorization: string, body?: unknown, more: Send = {}): Promise<Reply> {
