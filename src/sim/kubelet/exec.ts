@@ -123,7 +123,11 @@ async function giveAccess(
   const url = new URL(context.kubeUrl);
   if (url.protocol === "https:") {
     const port = url.port || "443";
-    return { KUBERNETES_SERVICE_HOST: url.hostname, KUBERNETES_SERVICE_PORT: port, ARC_SERVICE_ACCOUNT_DIR: account };
+    return {
+      KUBERNETES_SERVICE_HOST: url.hostname.replace(/^\[|\]$/g, ""),
+      KUBERNETES_SERVICE_PORT: port,
+      ARC_SERVICE_ACCOUNT_DIR: account,
+    };
   }
   await writeMount(
     `${root}/kubeconfig`,
