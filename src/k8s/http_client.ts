@@ -16,16 +16,19 @@ import type {
 } from "./client.ts";
 import { KubeError } from "./errors.ts";
 import { type RateLimit, RateLimiter } from "./rate_limit.ts";
+import { isThereAfterDelete, type KubeObject, type ObjectRef, pathOf, type Resource, type Stored } from "./resource.ts";
+import { errorOfReply } from "./status.ts";
 import {
-  apiVersionOf,
-  isThereAfterDelete,
-  type KubeObject,
-  type ObjectRef,
-  pathOf,
-  type Resource,
-  type Stored,
-} from "./resource.ts";
-import { errorOfReply, errorOfStatus, type Status } from "./status.ts";
+  eventOf,
+  jsonOf,
+  type List,
+  PATCH_CONTENT_TYPE,
+  queryText,
+  selectors,
+  sendable,
+  typed,
+  withUid,
+} from "./wire.ts";
 
 /** One request that has been answered, or has not: for metrics. */
 export interface RequestFact {
@@ -56,13 +59,6 @@ export interface HttpKubeClientOptions {
 /** How often a call that may be repeated is repeated, and how long it waits where the server names no time. */
 const RETRIES = 4;
 const RETRY_DELAY = { firstMs: 200, maxMs: 5_000, jitter: 0.5 } as const;
-
-const PATCH_CONTENT_TYPE: Readonly<Record<PatchType, string>> = {
-  merge: "application/merge-patch+json",
-  json: "application/json-patch+json",
-  strategic: "application/strategic-merge-patch+json",
-  apply: "application/apply-patch+yaml", // JSON is YAML
-};
 
 interface Ask {
   readonly method: string;
@@ -220,7 +216,7 @@ export class HttpKubeClient implements KubeClient {
     const endsAt = clock.monotonic() + deadlineMs;
     for (let attempt = 0;; attempt++) {
       try {
-        return jsonOf<Answer>(await this.#try(ask, endsAt - clock.monotonic()), ask);
+        return jsonOf<Answer>(await this.#try(ask, Math.ceil(endsAt - clock.monotonic())), ask);
       } catch (error) {
         if (attempt === RETRIES || !mayRepeat(ask.method, error)) throw error;
         const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
@@ -275,11 +271,6 @@ export class HttpKubeClient implements KubeClient {
   }
 }
 
-interface List<T extends KubeObject> {
-  readonly items?: Stored<T>[] | null;
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
-}
-
 /** Whether a call that ended so may be made again: reads when time may heal it, writes when nothing was done. */
 function mayRepeat(method: string, error: unknown): boolean {
   if (KubeError.is(error, "TooManyRequests")) return true;
@@ -293,62 +284,4 @@ function goneIfConflict(error: unknown, name: string): unknown {
   if (!KubeError.is(error, "Conflict")) return error;
   const { status, reason, request } = error;
   return new KubeError(`"${name}" is gone: ${error.message}`, { kind: "NotFound", status, reason, request });
-}
-
-/** Items of a list lack what the list itself says: their kind. */
-function typed<T extends KubeObject>(kind: Resource<T>, object: Stored<T>): Stored<T> {
-  object.apiVersion ??= apiVersionOf(kind);
-  object.kind ??= kind.kind;
-  return object;
-}
-
-/** What goes into a request: kind and version are there, the server's book-keeping of field owners is not. */
-function sendable<T extends KubeObject>(kind: Resource<T>, object: T): T {
-  const { managedFields: _, ...metadata } = (object.metadata ?? {}) as NonNullable<T["metadata"]> & {
-    managedFields?: unknown;
-  };
-  return { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
-}
-
-/** A patch that only fits the object with this UID: a UID can't be changed, and the refusal names the field (status.ts). */
-function withUid(patch: unknown, type: PatchType, uid: string): unknown {
-  if (type === "json") return [{ op: "add", path: "/metadata/uid", value: uid }, ...patch as unknown[]];
-  const body = patch as KubeObject;
-  return { ...body, metadata: { ...body.metadata, uid } };
-}
-
-function selectors(selection: Selection): Record<string, string | undefined> {
-  return { labelSelector: selection.labelSelector, fieldSelector: selection.fieldSelector };
-}
-
-function queryText(query: Readonly<Record<string, string | undefined>>): string {
-  const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
-}
-
-function jsonOf<Answer>(reply: HttpReply, ask: Ask): Answer {
-  const isText = ask.kind === "" && reply.headers["content-type"]?.startsWith("text/plain");
-  if (isText) return reply.text as Answer;
-  try {
-    return JSON.parse(reply.text) as Answer;
-  } catch (cause) {
-    const request = `${ask.method} ${ask.path}`;
-    const fields = { kind: "Other", status: reply.status, reason: "BadReply", request } as const;
-    throw Object.assign(new KubeError("the answer is no JSON: is this an API server?", fields), { cause });
-  }
-}
-
-function eventOf<T extends KubeObject>(kind: Resource<T>, line: string, request: string): WatchEvent<T> {
-  let event: { type: string; object: Stored<T> };
-  try {
-    event = JSON.parse(line);
-  } catch (cause) {
-    throw new TransportError("reset", "the watch broke off in the middle of an event", cause);
-  }
-  const { type, object } = event;
-  if (type === "ERROR") throw errorOfStatus((object ?? {}) as Status, request);
-  if (!object?.metadata) throw new TransportError("other", "what came is no event of a watch");
-  if (type === "BOOKMARK") return { type, resourceVersion: object.metadata.resourceVersion };
-  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: typed(kind, object) };
-  throw new TransportError("other", `a watch has no events of type ${JSON.stringify(type)}`);
 }

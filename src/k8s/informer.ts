@@ -40,6 +40,8 @@ export class Informer<T extends KubeObject> {
   readonly #options: InformerOptions<T>;
   readonly #log: Log;
   readonly #restarts: Partial<Record<WatchCause, number>> = {};
+  /** Causes that have been told since the last sign of life. */
+  readonly #told = new Set<WatchCause>();
   #announce: () => void = () => {};
   #failures = 0;
   #heardAt: number | undefined;
@@ -94,12 +96,13 @@ export class Informer<T extends KubeObject> {
   #alive(): void {
     this.#heardAt = this.#options.clock.monotonic();
     if (this.#failures === 0) return;
-    if (this.#failures >= LOUD_FROM) this.#log.info("the watch works again", { failures: this.#failures });
+    if (this.#told.size > 0) this.#log.info("the watch works again", { failures: this.#failures });
+    this.#told.clear();
     this.#failures = 0;
     this.#lastError = undefined;
   }
 
-  /** A watch that breaks once is daily life; one that does not come back at once is news, told once. */
+  /** A watch that breaks is daily life; one that does not come back, or never will by itself, is news: told once. */
   #failed(cause: WatchCause, error: unknown, delayMs: number = BUG_DELAY_MS): void {
     this.#failures++;
     this.#restarts[cause] = (this.#restarts[cause] ?? 0) + 1;
@@ -107,14 +110,17 @@ export class Informer<T extends KubeObject> {
     const hint = HINTS[cause]?.(group === "" ? plural : `${plural}.${group}`);
     this.#lastError = hint ? `${hint}: ${messageOf(error)}` : messageOf(error);
     const fields = { cause, error: this.#lastError, failures: this.#failures, delayMs };
-    if (this.#failures === LOUD_FROM || (cause === "other" && this.#failures === 1)) {
+    const isNews = this.#failures >= LOUD_FROM || hint !== undefined || cause === "other";
+    if (isNews && !this.#told.has(cause)) {
+      this.#told.add(cause);
       this.#log.warn("the watch does not come back; trying on", fields);
     } else this.#log.debug("the watch ended; taking it up again", fields);
   }
 }
 
 const BUG_DELAY_MS = 5_000;
-const LOUD_FROM = 2;
+/** Failures in a row from which on it is told: about four seconds without sight. A restarting API server is daily life. */
+const LOUD_FROM = 3;
 
 /** What a person can do about it. */
 const HINTS: Readonly<Partial<Record<WatchCause, (kind: string) => string>>> = {

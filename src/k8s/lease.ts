@@ -271,7 +271,7 @@ export class LeaderLease {
 
   /** No single call may use up the time in which it could be tried again, nor outlast the deadline of a leader. */
   get #callMs(): number {
-    return Math.max(1, Math.min(this.#deadlineMs / 2, this.#renewedAt ? this.#deadlineLeft() : Infinity));
+    return Math.max(1, Math.round(Math.min(this.#deadlineMs / 2, this.#renewedAt ? this.#deadlineLeft() : Infinity)));
   }
 }
 

@@ -57,15 +57,17 @@ test("the store follows the server; synced comes with the first list", async () 
 });
 
 test("a watch that breaks once is not worth a line; one that stays away is worth one, and one when it is back", async () => {
+  const second = new Stream().send({ type: "BOOKMARK", object: item("", "6") });
   const { clock, informer, lines } = setup((isWatch, number) => {
     if (!isWatch) return listOf("5");
     if (number === 1) return { stream: new Stream().end(new TransportError("reset", "lost")) };
-    if (number === 2) return { stream: new Stream().send({ type: "BOOKMARK", object: item("", "6") }).end() };
+    if (number === 2) return { stream: second };
     if (number < 8) return refusal(403, "Forbidden");
     return { stream: new Stream().send({ type: "BOOKMARK", object: item("", "9") }) };
   });
-  await clock.advance(1_000);
+  await clock.advance(5_000);
   assert.deepEqual(lines, []);
+  second.end();
   await clock.advance(10_000);
   assert.match(informer.state.lastError ?? "", /may not list and watch configmaps; is its role bound/);
   await clock.advance(100_000);
