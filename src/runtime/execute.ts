@@ -3,7 +3,15 @@ import { createHash } from "node:crypto";
 import type { Log } from "../lib/log.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import { KubeError } from "../k8s/errors.ts";
-import { controllerOf, type KubeObject, refOf, type Resource, type Stored } from "../k8s/resource.ts";
+import {
+  controllerOf,
+  isDeleting,
+  isThereAfterDelete,
+  type KubeObject,
+  refOf,
+  type Resource,
+  type Stored,
+} from "../k8s/resource.ts";
 import type { Overlay } from "../k8s/store.ts";
 import type { CreateStep, DeleteStep, EventStep, PatchStep, Step } from "./plan.ts";
 
@@ -118,7 +126,9 @@ export class Executor {
       const after = await kube.patch(step.kind, step.ref, withPrecondition(step), { type, subresource });
       overlayOf(step.kind)?.wrote(after);
       this.#answered.remember(step, after.metadata.resourceVersion);
-      return { changed: before !== after.metadata.resourceVersion, object: after };
+      // the patch that takes the last finalizer off ends a deleted object, whose version then stays what it was
+      const ended = isDeleting(after) && !isThereAfterDelete(after);
+      return { changed: ended || before !== after.metadata.resourceVersion, object: after };
     } catch (error) {
       if (step.goneIsDone && KubeError.is(error, "NotFound")) return this.#gone(step.kind, step.ref.uid);
       throw error;

@@ -84,6 +84,12 @@ table<{
     changed: false,
     notes: ["wrote u1"],
   },
+  "a patch that took the last finalizer off ends the object, though its version stays": {
+    answers: { patch: pod("a", "u1", undefined, { deletionTimestamp: "2026-01-01T00:00:00Z" }) },
+    step: patch(PODS, REF, { metadata: { finalizers: [] } }),
+    changed: true,
+    notes: ["wrote u1"],
+  },
   "a patch that returns another version did": {
     answers: { patch: pod("a", "u1", undefined, { resourceVersion: "8" }) },
     step: patch(PODS, REF, { metadata: {} }),
