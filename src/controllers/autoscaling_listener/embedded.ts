@@ -110,7 +110,13 @@ class EmbeddedLoop {
   get state(): LoopState {
     const problem = this.#problem ?? this.#health.problem;
     const trouble = problem && { reason: "kind" in problem ? problem.kind : problem.reason, message: problem.message };
-    return { spec: this.#spec, stopping: this.#abort.signal.aborted, ...(trouble && { trouble }) };
+    const { phantomDemand } = this.#health;
+    return {
+      spec: this.#spec,
+      stopping: this.#abort.signal.aborted,
+      ...(trouble && { trouble }),
+      ...(phantomDemand > 0 && { phantomDemand }),
+    };
   }
 
   /** Takes up what has changed. @returns false when that needs another loop */

@@ -22,6 +22,8 @@ export interface LoopState {
   readonly stopping: boolean;
   /** Why it is not at work; undefined while it is. */
   readonly trouble?: Problem;
+  /** Assigned jobs that seem not to be real: no runners are provided for them. */
+  readonly phantomDemand?: number;
 }
 
 /** Runs message loops in this process: one for each key at most. */

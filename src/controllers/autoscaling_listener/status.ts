@@ -6,21 +6,32 @@ import { patch, type Step } from "../../runtime/plan.ts";
 import { conditionsOf, type Saying } from "../shared/conditions.ts";
 import { same } from "../shared/drift.ts";
 import type { Problem } from "../shared/problems.ts";
+import type { LoopState } from "./loop_host.ts";
 import type { Observed } from "./observe.ts";
 
 /** Steps that make the status say whether the listener is at work: none when it does already. */
-export function statusSteps({ listener }: Observed, unready: Problem | undefined, now: Instant): Step[] {
+export function statusSteps({ listener, loop }: Observed, unready: Problem | undefined, now: Instant): Step[] {
   const { generation } = listener.metadata;
   const ready: Saying = unready
     ? { type: "Ready", status: "False", reason: unready.reason, message: unready.message }
     : { type: "Ready", status: "True", reason: "Listening", message: "the listener runs" };
   const wanted: AutoscalingListenerStatus = {
     observedGeneration: generation,
-    conditions: conditionsOf(listener.status?.conditions, [ready], { now, generation }),
+    conditions: conditionsOf(listener.status?.conditions, [ready, ...phantom(loop)], {
+      now,
+      generation,
+      over: ["PhantomDemand"],
+    }),
   };
   if (same(listener.status, { ...listener.status, ...wanted })) return [];
   // The whole status each time: where fields are dropped, a repetition can be told as one (see execute.ts).
   return [
     patch(AUTOSCALING_LISTENERS, refOf(listener), { status: wanted }, { subresource: "status", goneIsDone: true }),
   ];
+}
+
+function phantom(loop: LoopState | undefined): Saying[] {
+  if (!loop?.phantomDemand) return [];
+  const message = `GitHub counts ${loop.phantomDemand} assigned jobs that idle runners have stood ready for in vain`;
+  return [{ type: "PhantomDemand", status: "True", reason: "IdleRunners", message }];
 }

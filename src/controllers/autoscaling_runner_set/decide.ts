@@ -51,7 +51,9 @@ function children(
 ): Plan<ScaleSetCall> {
   const { ars, runnerSet } = seen;
   const annotate = annotationPatch(seen, facts);
-  if (annotate) return act("annotate", patch(AUTOSCALING_RUNNER_SETS, refOf(ars), annotate));
+  if (annotate) {
+    return act("annotate", [...leftBehind(seen, facts), patch(AUTOSCALING_RUNNER_SETS, refOf(ars), annotate)]);
+  }
 
   if (!runnerSet) {
     return act("create-runner-set", create(EPHEMERAL_RUNNER_SETS, runnerSetOf(ars, facts, seen.settings)));
@@ -99,6 +101,16 @@ function annotationPatch({ ars }: Observed, facts: ScaleSetFacts): Record<string
     },
     spec: ars.spec?.runnerScaleSetName ? undefined : { runnerScaleSetName: facts.name },
   });
+}
+
+/** Another URL is another place: the scale set of the former one stays there, where we may have no business any more. */
+function leftBehind({ ars, runnerSet }: Observed, facts: ScaleSetFacts): Step[] {
+  const { githubConfigUrl = "", runnerScaleSetId } = runnerSet?.spec?.ephemeralRunnerSpec ?? {};
+  if (!runnerSet || githubConfigUrl === ars.spec?.githubConfigUrl || runnerScaleSetId === facts.id) return [];
+  const message =
+    `githubConfigUrl has changed: scale set ${runnerScaleSetId} remains at ${githubConfigUrl}; delete it there`;
+  const reason = "ScaleSetLeftBehind";
+  return [{ do: "event", kind: AUTOSCALING_RUNNER_SETS, about: ars, type: "Warning", reason, message }];
 }
 
 /** Labels are exactly ours, for the reference compares the whole map; of annotations the marks of others stay. */

@@ -4,6 +4,7 @@ import { ANNOTATIONS } from "../../api/names.ts";
 import { controllerOf, isDeleting, keyOf, type KubeObject, refOfKey, type Stored } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import type { Performance } from "../../runtime/performer.ts";
+import { conditionNamed } from "../shared/conditions.ts";
 import type { Settings } from "../shared/settings.ts";
 import { BY_OWNER, BY_SCALE_SET, type SetStores, type Uncached } from "../shared/stores_set.ts";
 import type { Waits } from "../shared/waits.ts";
@@ -27,6 +28,8 @@ export interface Observed {
   /** Runner sets of other names that the scale set owns: older releases made such. */
   readonly formerSets: readonly Stored<EphemeralRunnerSet>[];
   readonly listeners: readonly Stored<AutoscalingListener>[];
+  /** GitHub refuses the version of some of its runners. */
+  readonly outdated: boolean;
   readonly github: Performance<ScaleSetCall, ScaleSetFacts | undefined>;
   readonly memory: Readonly<Memory>;
   /** Objects that still bear our protection; read only when everything else is gone, here and at the service. */
@@ -40,6 +43,8 @@ export interface ObserveDeps {
   readonly uncached: Uncached;
   readonly settings: Settings;
   readonly waits: Waits;
+  /** Whether the runner set with this UID has outdated runners: conditions, which also say it, may be dropped. */
+  readonly hasOutdated?: (runnerSetUid: string) => boolean;
   readonly listProtected: Parameters<typeof readProtected>[2];
   github(key: string): Performance<ScaleSetCall, ScaleSetFacts | undefined>;
   memory(key: string): Memory;
@@ -68,12 +73,18 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     runnerSet,
     formerSets,
     listeners,
+    outdated: runnerSet !== undefined && isOutdated(runnerSet, deps),
     github: deps.github(key),
     memory: { ...memory },
     protectedObjects,
     settings,
     waits,
   };
+}
+
+function isOutdated(runnerSet: Stored<EphemeralRunnerSet>, { hasOutdated }: ObserveDeps): boolean {
+  const said = conditionNamed(runnerSet.status?.conditions, "RunnerVersionDeprecated");
+  return said?.status === "True" || (hasOutdated?.(runnerSet.metadata.uid) ?? false);
 }
 
 /** Whether the scale set owns the object. */

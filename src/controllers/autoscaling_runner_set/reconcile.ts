@@ -27,6 +27,8 @@ export interface RunnerSetControllerDeps {
   readonly random: Random;
   readonly settings: Settings;
   readonly waits: Waits;
+  /** Whether the runner set with this UID has runners that are outdated. */
+  readonly hasOutdated?: (runnerSetUid: string) => boolean;
   /** Has a key looked at, now or after `ms` milliseconds: the controller's own queue. */
   readonly wake: (key: string, ms?: number) => void;
 }
@@ -64,6 +66,7 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
     settings,
     waits,
     listProtected,
+    hasOutdated: deps.hasOutdated,
     memory,
     github: (key: string) => performer.of(key),
     now: () => clock.now(),

@@ -46,7 +46,7 @@ function statusOf(seen: Observed, standing: Standing, now: Instant): Autoscaling
     conditions: conditionsOf(ars.status?.conditions, sayingsOf(seen, standing), {
       now,
       generation,
-      over: ["VersionSkew", "RunnersFailing", "RunnerVersionDeprecated"],
+      over: ["VersionSkew", ...OF_CHILDREN],
     }),
   };
 }
@@ -66,9 +66,7 @@ function countsOf({ runnerSet, formerSets }: Observed): AutoscalingRunnerSetStat
 }
 
 function phaseOf(seen: Observed, { pending, problem }: Standing): AutoscalingRunnerSetStatus["phase"] {
-  if (conditionNamed(seen.runnerSet?.status?.conditions, "RunnerVersionDeprecated")?.status === "True") {
-    return "Outdated";
-  }
+  if (seen.outdated) return "Outdated";
   // A problem with GitHub does not undo what runs already.
   if (pending || (problem && !seen.runnerSet)) return "Pending";
   return "Running";
@@ -94,16 +92,17 @@ function progressOf(pending: Problem | undefined, problem: Problem | undefined, 
   });
   if (problem) return of("False", problem);
   if (pending) return of("True", pending);
-  if (ofRunners) return of(ofRunners.status, ofRunners);
+  if (ofRunners?.status === "False") return of("False", ofRunners);
   return of("False", { reason: "Done", message: "nothing is left to do" });
 }
 
-/** What the runner set says of its runners is true of the scale set. */
-function passedOn({ runnerSet }: Observed): Saying[] {
-  return ["RunnersFailing", "RunnerVersionDeprecated"].flatMap((type) => {
-    const said = conditionNamed(runnerSet?.status?.conditions, type);
-    return said ? [{ type, status: said.status, reason: said.reason, message: said.message }] : [];
-  });
+/** Conditions of children that are true of the scale set. */
+const OF_CHILDREN = ["RunnersFailing", "RunnerVersionDeprecated", "PhantomDemand"];
+
+function passedOn({ runnerSet, listeners }: Observed): Saying[] {
+  const said = [...runnerSet?.status?.conditions ?? [], ...listeners[0]?.status?.conditions ?? []];
+  return said.filter(({ type }) => OF_CHILDREN.includes(type))
+    .map(({ type, status, reason, message }) => ({ type, status, reason, message }));
 }
 
 /** Another version than ours made the object: we go on all the same, and say so. */

@@ -43,6 +43,7 @@ function seen(changes: Partial<Observed> = {}): Observed {
     runnerSet: ownedBy(ars, runnerSetOf({ ...made, metadata: ars.metadata }, FACTS, settings())),
     formerSets: [],
     listeners: [storedListener(listenerOf(made, FACTS, settings()))],
+    outdated: false,
     github: { ...IDLE, last: { call: registerCall(ars), at: NOW - 60_000, ok: true, result: FACTS } },
     memory: {},
     protectedObjects: [],

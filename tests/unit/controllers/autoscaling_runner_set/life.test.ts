@@ -174,6 +174,44 @@ test("a changed group gives the listener another name: the old one goes before t
   await world.stop();
 });
 
+test("another URL: a scale set is made there, and what remains at the former one is said", async () => {
+  const world = await atWork();
+  world.service.scaleSets.delete(7); // the small service stands for the other place
+  world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { githubConfigUrl: "https://github.com/other/api" } });
+  await world.pass();
+  world.kube.vanish(PODS, POD);
+  await world.pass();
+  assert.ok(world.events.includes("ScaleSetLeftBehind"));
+  assert.deepEqual(world.service.calls.slice(2), ["find linux", "create linux"], "the old id is not believed there");
+  const { githubConfigUrl, runnerScaleSetId } = world.kube.find(EPHEMERAL_RUNNER_SETS, ARS)!.spec!.ephemeralRunnerSpec;
+  assert.deepEqual([githubConfigUrl, runnerScaleSetId], ["https://github.com/other/api", 8]);
+  assert.equal(world.kube.all(AUTOSCALING_LISTENERS)[0]?.spec?.githubConfigUrl, "https://github.com/other/api");
+  await world.stop();
+});
+
+test("what children say of themselves is passed on", async () => {
+  const world = await atWork();
+  runListener(world);
+  const said = (type: string, reason: string) => ({
+    type,
+    status: "True",
+    reason,
+    message: "",
+    lastTransitionTime: "",
+  });
+  world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, {
+    status: { conditions: [said("RunnersFailing", "OOMKilled"), said("RunnerVersionDeprecated", "Exit7")] },
+  });
+  await world.pass(2_000);
+  assert.equal(status(world).of("RunnersFailing")?.reason, "OOMKilled");
+  assert.equal(status(world).phase, "Outdated");
+  world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { status: { conditions: [] } });
+  await world.pass(2_000);
+  assert.equal(status(world).of("RunnersFailing"), undefined);
+  assert.equal(status(world).phase, "Running");
+  await world.stop();
+});
+
 test("a scale set that GitHub has lost is made again when somebody is told so, and only then", async () => {
   const world = await atWork();
   world.service.scaleSets.clear();
