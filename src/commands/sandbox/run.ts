@@ -183,7 +183,8 @@ class Run {
     const lines = summaryOf(this.#box.world, clock.now() - this.#startedAt);
     io.stdout.write(`\n${lines.join("\n")}\n`);
     if (wrong.length === 0) {
-      io.stdout.write("\nok: every job ran exactly once and nothing is left over\n");
+      const rest = this.#call.values.keep ? "" : " and nothing is left over";
+      io.stdout.write(`\nok: every job ran exactly once${rest}\n`);
       return 0;
     }
     io.stdout.write(`\nnot ok:\n${wrong.map((line) => `  ${line}\n`).join("")}`);
