@@ -137,6 +137,8 @@ async function readSource(
     return { source: await sources.read(sourceOf(listener)) };
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
+    // Nobody tells us when it is put right: the next look at the listener reads it again.
+    sources.forget(sourceOf(listener));
     return { problem: problemOf(error) };
   }
 }

@@ -179,6 +179,9 @@ test("a secret that has gone bad leaves the running listener alone and says so",
   await world.pass(11 * 60_000);
   assert.equal(podUid(world), before);
   assert.equal(readiness(world)?.reason, "SecretInvalid");
+  world.kube.change(SECRETS, "arc-runners/gh", secret("gh", { github_token: "ghp_new" }));
+  await world.pass(31_000);
+  assert.equal(readiness(world)?.status, "True");
   await world.stop();
 });
 

@@ -69,6 +69,28 @@ test("deletion without GitHub: five minutes of trying, then a warning and a clea
   await world.stop();
 });
 
+test("deletion: what may not be read any more is found by a list", async () => {
+  const role = { metadata: { name: "mr", namespace: "arc-runners", finalizers: [FINALIZERS.cleanupProtection] } };
+  const world = setWorld({
+    before({ kube }) {
+      kube.put(ROLES, role as never);
+      kube.refuse = ({ verb, key }) => {
+        if (verb === "get" && key === "arc-runners/mr") throw refusal("Forbidden");
+      };
+    },
+  });
+  const annotations = { "actions.github.com/cleanup-manager-role-name": "mr" };
+  world.kube.put(AUTOSCALING_RUNNER_SETS, scaleSet({}, { annotations }));
+  await world.pass();
+  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
+  await world.pass();
+  world.kube.vanish(PODS, POD);
+  await world.pass();
+  assert.equal(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS), undefined);
+  assert.deepEqual(world.kube.find(ROLES, "arc-runners/mr")?.metadata.finalizers, []);
+  await world.stop();
+});
+
 test("deletion when rights are gone: what can't be released is named, after five minutes", async () => {
   const world = setWorld({
     before: ({ kube }) =>
