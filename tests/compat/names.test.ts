@@ -144,15 +144,21 @@ test("labels", () => {
   });
 });
 
-test("annotations", () => {
+test("annotations: those of the contract, and ours on listeners, their pods and runners, never on a runner set", () => {
+  const ours = {
+    jobCompleted: "actions.github.com/job-completed",
+    listenerSpec: "actions.github.com/listener-spec",
+    listenerConfig: "actions.github.com/listener-config",
+    sessionId: "actions.github.com/session-id",
+  };
   assert.deepEqual(names.ANNOTATIONS, {
+    ...ours,
     scaleSetId: "runner-scale-set-id",
     runnerGroupName: "actions.github.com/runner-group-name",
     scaleSetName: "actions.github.com/runner-scale-set-name",
     patchId: "actions.github.com/patch-id",
     integrityHash: "actions.github.com/integrity-hash",
     valuesHash: "actions.github.com/values-hash",
-    jobCompleted: "actions.github.com/job-completed",
   });
 });
 
