@@ -253,12 +253,22 @@ export class Cluster {
     for (const { path, object } of this.#releases.toReversed()) {
       await this.plane.call("DELETE", `${path}/${nameOf(object)}`);
     }
-    for (const { path, object } of this.#releases) {
-      await eventually(`${path}/${nameOf(object)} is gone`, async () => {
-        this.failOnDead();
-        return (await this.plane.call("GET", `${path}/${nameOf(object)}`)).status === 404;
-      }, limitMs);
-    }
+    const there = async () => {
+      const found = await Promise.all(this.#releases.map(async ({ path, object }) => {
+        const url = `${path}/${nameOf(object)}`;
+        return (await this.plane.call("GET", url)).status === 404 ? [] : [url];
+      }));
+      return found.flat();
+    };
+    const gone = eventually("all objects of the releases are gone", async () => {
+      this.failOnDead();
+      return (await there()).length === 0;
+    }, limitMs);
+    await gone.catch(async (error) => {
+      throw new Error(`not deleted: ${[...await this.leftovers()].join(", ")}\n${this.controllers.at(-1)?.logTail()}`, {
+        cause: error,
+      });
+    });
     this.#releases.length = 0;
   }
 
