@@ -97,9 +97,15 @@ export class GarbageCollector {
     }
   }
 
-  /** "waiting": the owner is being deleted in the foreground and waits for this dependent. */
+  /**
+   * "waiting": the owner is being deleted in the foreground and waits for this dependent. An owner of a kind that is
+   * not served cannot be looked for, so it counts as there.
+   */
   #stateOf(node: Node, owner: Owner): "absent" | "waiting" | "solid" {
+    const kind = this.#world.registry.ofObject(owner.apiVersion, owner.kind);
+    if (!kind) return "solid";
     const found = this.#nodes.get(owner.uid);
+    if (found && (found.kind.kind !== kind.kind || found.kind.group !== kind.group)) return "absent";
     const meta = found?.entry.object.metadata;
     const reachable = meta !== undefined &&
       (meta.namespace === undefined || meta.namespace === node.entry.object.metadata.namespace);

@@ -1,5 +1,6 @@
 /** The kinds that are served: the built-in ones, and those of the CustomResourceDefinitions that are stored. */
 import { BUILT_IN_COLUMNS } from "./columns.ts";
+import { POD_SCHEMA } from "./pod_schema.ts";
 import { asArray, asObject, at, type Column, type Kind, type Obj, type Schema, textAt } from "./types.ts";
 
 type Special = Partial<Omit<Kind, "group" | "version" | "kind" | "plural">>;
@@ -39,6 +40,7 @@ export const PODS = builtIn("", "v1", "Pod", "pods", {
   fields: [...POD_FIELDS, "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
   returnsDeleted: true,
   counted: true,
+  schema: POD_SCHEMA,
 });
 export const NAMESPACES = builtIn("", "v1", "Namespace", "namespaces", {
   shortNames: ["ns"],
@@ -149,17 +151,28 @@ function columnOf(column: unknown): Column {
 /** Which kinds are served now. */
 export class Registry {
   readonly #kinds = new Map<string, Kind>();
+  /** How many kinds each group version has. */
+  readonly #served = new Map<string, number>();
 
   constructor() {
     for (const kind of BUILT_IN) this.add(kind);
   }
 
   add(kind: Kind): void {
-    this.#kinds.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
+    const version = `${kind.group}/${kind.version}`;
+    const key = `${version}/${kind.plural}`;
+    if (!this.#kinds.has(key)) this.#served.set(version, (this.#served.get(version) ?? 0) + 1);
+    this.#kinds.set(key, kind);
   }
 
   remove(kind: Kind): void {
-    this.#kinds.delete(`${kind.group}/${kind.version}/${kind.plural}`);
+    const version = `${kind.group}/${kind.version}`;
+    if (this.#kinds.delete(`${version}/${kind.plural}`)) this.#served.set(version, this.#served.get(version)! - 1);
+  }
+
+  /** Whether a group version has any kind. */
+  serves(group: string, version: string): boolean {
+    return (this.#served.get(`${group}/${version}`) ?? 0) > 0;
   }
 
   find(group: string, version: string, plural: string): Kind | undefined {

@@ -24,7 +24,7 @@ export function routeOf(registry: Registry, path: string): Route | undefined {
   const group = core ? "" : parts[1] ?? "";
   const version = (core ? parts[1] : parts[2]) ?? "";
   const rest = parts.slice(core ? 2 : 3);
-  if (!registry.all().some((kind) => kind.group === group && kind.version === version)) return undefined;
+  if (!registry.serves(group, version)) return undefined;
   const spaced = rest[0] === "namespaces" && rest.length >= 3 && !["status", "finalize"].includes(rest[2]!);
   const [plural = "", name = "", ...below] = spaced ? rest.slice(2) : rest;
   const kind = registry.find(group, version, plural);

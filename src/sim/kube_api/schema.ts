@@ -62,7 +62,10 @@ export function withDefaults(value: unknown, schema: Schema): unknown {
   const object = asObject(value);
   if (!object) return value;
   let result: Record<string, unknown> | undefined;
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+  const { properties = {} } = schema;
+  for (const name in properties) {
+    const property = properties[name]!;
+    if (object[name] === undefined && property.default === undefined) continue;
     const replaced = replacement(object, name, property);
     if (replaced !== object[name]) (result ??= { ...object })[name] = replaced;
     else if (object[name] === null && dropsNull(property)) delete (result ??= { ...object })[name];

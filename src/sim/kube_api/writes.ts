@@ -258,7 +258,17 @@ function shaped(kind: Kind, object: Obj, options: WriteOptions): Obj {
       `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${list}`,
     );
   }
-  return withDefaults(pruned, kind.schema) as Obj;
+  const filled = withDefaults(pruned, kind.schema) as Obj;
+  if (!kind.custom) refuseWrongTypes(kind, filled);
+  return filled;
+}
+
+/** A field of a wrong type cannot be decoded into a built-in kind: that is a bad request, not an invalid object. */
+function refuseWrongTypes(kind: Kind, object: Obj): void {
+  const wrong = validate(object, kind.schema!).find(({ reason }) => reason === "FieldValueTypeInvalid");
+  if (!wrong) return;
+  const why = `json: cannot unmarshal into Go struct field ${wrong.field}: ${wrong.message}`;
+  throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`);
 }
 
 function errorsOf(kind: Kind, object: Obj): FieldError[] {

@@ -294,3 +294,8 @@ export function ownedBy(object: Json, more: Record<string, Json> = {}): Record<s
   };
   return { ownerReferences: [owner] };
 }
+
+/** Takes all finalizers from an object. */
+export async function release(server: Contract, path: string): Promise<void> {
+  await server.patched("merge", path, { metadata: { finalizers: null } });
+}
