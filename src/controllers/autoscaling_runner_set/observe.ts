@@ -13,6 +13,8 @@ import type { ScaleSetCall, ScaleSetFacts } from "./scale_set_calls.ts";
 
 /** What this process remembers of a scale set. */
 export interface Memory {
+  /** Of the object that is meant: another one of the same name starts anew. */
+  uid?: string;
   /** Somebody said at this time that the service does not know the scale set any more. */
   reportedGoneAt?: Instant;
   /** Since when its deletion at the service has been tried. */
@@ -61,6 +63,12 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     .filter(({ metadata }) => metadata.name !== name);
   const listeners = stores.autoscalingListeners.by(BY_SCALE_SET, keyOf(ars));
   const memory = deps.memory(key);
+  if (memory.uid !== ars.metadata.uid) {
+    memory.uid = ars.metadata.uid;
+    delete memory.reportedGoneAt;
+    delete memory.unregisteringSince;
+    delete memory.releasingSince;
+  }
   const childless = listeners.length === 0 && formerSets.length === 0 && !isOwn(ars, runnerSet);
   const registered = ars.metadata.annotations?.[ANNOTATIONS.scaleSetId] !== undefined;
   let protectedObjects: readonly ProtectedObject[] = [];

@@ -69,6 +69,26 @@ test("deletion without GitHub: five minutes of trying, then a warning and a clea
   await world.stop();
 });
 
+test("a new scale set of the same name has five minutes of its own", async () => {
+  const world = await atWork();
+  world.service.refuse = () => {
+    throw serviceError("Unavailable", 503);
+  };
+  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
+  await world.pass();
+  world.kube.vanish(PODS, POD);
+  await world.pass(280_000);
+  const annotations = { "runner-scale-set-id": "7" };
+  world.kube.vanish(AUTOSCALING_RUNNER_SETS, ARS);
+  world.kube.put(AUTOSCALING_RUNNER_SETS, scaleSet({}, { annotations, finalizers: [FINALIZERS.autoscalingRunnerSet] }));
+  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
+  await world.pass(280_000);
+  assert.ok(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS));
+  await world.pass(40_000);
+  assert.equal(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS), undefined);
+  await world.stop();
+});
+
 test("deletion: what may not be read any more is found by a list", async () => {
   const role = { metadata: { name: "mr", namespace: "arc-runners", finalizers: [FINALIZERS.cleanupProtection] } };
   const world = setWorld({
