@@ -52,6 +52,8 @@ export interface WorldOptions {
   /** The mean time between faults, in ms. */
   readonly faultGapMs?: number;
   readonly latencyMs?: readonly [number, number];
+  /** How many lines the timeline keeps. Default 20,000. */
+  readonly timelineLines?: number;
 }
 
 /** An API server and how one is known to it: what programs under test take as theirs. */
@@ -85,12 +87,12 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    const { seed, crds, namespaces, adminToken, credentials, latencyMs } = options;
+    const { seed, crds, namespaces, adminToken, credentials, latencyMs, timelineLines } = options;
     const chance = (part: number) => seededRandom((seed * 31 + part) >>> 0);
     const clock = options.clock ?? new VirtualClock();
     this.clock = clock;
     this.random = chance(1);
-    this.timeline = new Timeline(clock);
+    this.timeline = new Timeline(clock, timelineLines);
     this.network = new Network({ clock, random: chance(2), timeline: this.timeline, latencyMs });
     this.kube = new KubeApi({ clock, random: chance(3), crds, namespaces, adminToken });
     this.network.route(KUBE_URL, "kube", this.kube.handle);

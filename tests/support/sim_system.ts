@@ -1,0 +1,359 @@
+/**
+ * The whole system in a simulated world: the real controllers and the real listeners on a virtual clock, the API
+ * server, GitHub and the nodes simulated, everything in this process. A story gives it things to do and lets time pass.
+ */
+import assert from "node:assert/strict";
+import { customResourceDefinitions } from "../../src/api/crd.ts";
+import {
+  AUTOSCALING_LISTENERS,
+  AUTOSCALING_RUNNER_SETS,
+  type AutoscalingListener,
+  type AutoscalingRunnerSet,
+  EPHEMERAL_RUNNER_SETS,
+  EPHEMERAL_RUNNERS,
+  type EphemeralRunner,
+  type EphemeralRunnerSet,
+} from "../../src/api/kinds.ts";
+import { ControllerApp } from "../../src/commands/controller_app.ts";
+import { listenerProgram } from "../../src/commands/listener_in_process.ts";
+import type { Waits } from "../../src/controllers/shared/waits.ts";
+import { HttpKubeClient } from "../../src/k8s/http_client.ts";
+import { type KubeObject, type Pod, PODS, type Resource, SECRETS, type Stored } from "../../src/k8s/resource.ts";
+import { type Log, logOf, silentLog } from "../../src/lib/log.ts";
+import { createLog } from "../../src/lib/logtape.ts";
+import { Metrics } from "../../src/lib/metrics.ts";
+import { seededRandom } from "../../src/lib/random.ts";
+import { VirtualClock } from "../../src/lib/virtual_clock.ts";
+import type { LoopWaits } from "../../src/listener/loop_deps.ts";
+import type { JobSpec } from "../../src/sim/actions_service/job_board.ts";
+import type { ListenerProgram } from "../../src/sim/kubelet/listener_program.ts";
+import { SIMULATED_PAT, World, type WorldOptions } from "../../src/sim/world.ts";
+import { countRequests, requestsOf, type TimelineRequest } from "./sim_requests.ts";
+import { SimProcess } from "./sim_process.ts";
+
+export const CONTROLLER_NAMESPACE = "arc-systems";
+export const RUNNER_NAMESPACE = "arc-runners";
+const VERSION = { version: "0.14.2", commit: "simulated" };
+
+export interface SystemOptions extends Partial<Omit<WorldOptions, "clock" | "listener" | "namespaces">> {
+  /** Where the message loops live. Default `pod`. */
+  readonly listenerMode?: "pod" | "embedded";
+  /** Controllers wait for a lease. Default: they do not. */
+  readonly leaderElection?: boolean;
+  readonly waits?: Partial<Waits>;
+  readonly listenerWaits?: Partial<LoopWaits>;
+  /** What runs in listener pods instead of the real listener. */
+  readonly listener?: ListenerProgram;
+  /** Whether controllers are started with the world. Default: one. */
+  readonly controllers?: number;
+}
+
+export interface ScaleSetSpec extends Partial<NonNullable<AutoscalingRunnerSet["spec"]>> {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** A controller's process. */
+export interface SimController {
+  readonly name: string;
+  /** Undefined while it runs; then why it ended by itself, or "stopped", or "killed". */
+  readonly end: string | undefined;
+  /** As kill -9 does it. */
+  kill(): void;
+  /** Asks it to end; {@link SimSystem.until} sees when it has. */
+  stop(): void;
+}
+
+/** One line of a log, as its reader gets it. */
+export interface SaidLine {
+  readonly level: string;
+  readonly message: string;
+  /** The whole line, fields included. */
+  readonly text: string;
+}
+
+export class SimSystem {
+  readonly seed: number;
+  readonly clock = new VirtualClock();
+  readonly world: World;
+  readonly controllers: SimController[] = [];
+  /** Exit codes of listener programs, in order. */
+  readonly listenerExits: number[] = [];
+  /** What controllers and listeners have said, at every level. */
+  readonly said: SaidLine[] = [];
+  /** The administrator, by kubectl as it were. */
+  readonly kubectl: HttpKubeClient;
+  readonly #options: SystemOptions;
+
+  private constructor(options: SystemOptions) {
+    this.#options = options;
+    this.seed = options.seed ?? 1;
+    this.world = new World({
+      crds: customResourceDefinitions(),
+      timelineLines: 1_000_000,
+      ...options,
+      seed: this.seed,
+      clock: this.clock,
+      namespaces: [CONTROLLER_NAMESPACE, RUNNER_NAMESPACE],
+      listener: (context) => this.#listener(context),
+    });
+    const server = this.world.kubeServer();
+    const random = seededRandom(this.seed);
+    this.kubectl = new HttpKubeClient({ server, clock: this.clock, random, log: silentLog, userAgent: "kubectl" });
+  }
+
+  /** Runs a story in a system of its own; a failure names the seed. */
+  static async story(options: SystemOptions, story: (system: SimSystem) => Promise<void>): Promise<void> {
+    const system = new SimSystem(options);
+    try {
+      system.world.kubelet.start();
+      await system.createSecret("github", { github_token: SIMULATED_PAT });
+      for (let count = options.controllers ?? 1; count > 0; count--) system.startController();
+      await story(system);
+    } catch (error) {
+      if (error instanceof Error) error.message = `seed ${system.seed}, ${system.clock.monotonic()} ms: ${error.message}`;
+      throw error;
+    } finally {
+      await system.#close();
+    }
+  }
+
+  startController(): SimController {
+    const name = `controller-${this.controllers.length + 1}`;
+    const process = new SimProcess(this.clock);
+    const stop = new AbortController();
+    const state: { end: string | undefined } = { end: undefined };
+    const controller: SimController = {
+      name,
+      get end() {
+        return process.killed ? "killed" : state.end;
+      },
+      kill: () => process.kill(),
+      stop: () => stop.abort(new Error("the controller is asked to end")),
+    };
+    void this.#controller(name, process).run(stop.signal).then((why) => state.end = why ?? "stopped");
+    this.controllers.push(controller);
+    return controller;
+  }
+
+  /** Lets time pass. */
+  async run(ms: number): Promise<void> {
+    await this.clock.advance(ms);
+  }
+
+  /** Lets time pass until `reached`; looks every 20 ms. @throws AssertionError when it is not within the limit */
+  async until(what: string, reached: () => boolean, limitMs = 60_000): Promise<number> {
+    const since = this.clock.monotonic();
+    while (!reached()) {
+      if (this.clock.monotonic() - since >= limitMs) {
+        const tail = this.said.filter(({ level }) => level !== "debug").slice(-8).map(({ text }) => text).join("");
+        assert.fail(`not within ${limitMs / 1000} s: ${what}; ${JSON.stringify(this.world.service.scaleSets())}\n${tail}`);
+      }
+      await this.clock.advance(20);
+    }
+    return this.clock.monotonic() - since;
+  }
+
+  /** Lets time pass until a promise is settled. */
+  async done<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const end = () => settled = true;
+    promise.then(end, end);
+    await this.clock.runUntil(() => settled, 60_000);
+    return await promise;
+  }
+
+  async createSecret(name: string, stringData: Record<string, string>): Promise<void> {
+    await this.done(this.kubectl.create(SECRETS, { metadata: { namespace: RUNNER_NAMESPACE, name }, stringData }));
+  }
+
+  async createScaleSet(name: string, spec: ScaleSetSpec = {}): Promise<void> {
+    const { labels, annotations, ...rest } = spec;
+    const runner = { name: "runner", image: "ghcr.io/actions/actions-runner:latest", command: ["/home/runner/run.sh"] };
+    await this.done(this.kubectl.create(AUTOSCALING_RUNNER_SETS, {
+      metadata: { namespace: RUNNER_NAMESPACE, name, labels: { ...labels }, annotations: { ...annotations } },
+      spec: {
+        githubConfigUrl: "https://github.com/acme",
+        githubConfigSecret: "github",
+        template: { spec: { containers: [runner] } },
+        ...rest,
+      },
+    }));
+  }
+
+  /** Makes a scale set and waits until it is listened for. */
+  async scaleSet(name: string, spec: ScaleSetSpec = {}): Promise<number> {
+    await this.createScaleSet(name, spec);
+    await this.until(`${name} is listened for`, () => this.service(name)?.sessionOwner !== undefined);
+    await this.run(500);
+    return this.service(name)!.id;
+  }
+
+  /** A merge patch of a scale set. */
+  async patchScaleSet(name: string, patch: unknown): Promise<void> {
+    await this.done(this.kubectl.patch(AUTOSCALING_RUNNER_SETS, { namespace: RUNNER_NAMESPACE, name }, patch));
+  }
+
+  async deleteScaleSet(name: string): Promise<void> {
+    await this.done(this.kubectl.delete(AUTOSCALING_RUNNER_SETS, { namespace: RUNNER_NAMESPACE, name }));
+  }
+
+  queueJobs(scaleSetName: string, count: number, job: Partial<JobSpec> = {}): string[] {
+    return Array.from({ length: count }, () => this.world.service.queueJob({ durationMs: 2_000, scaleSetName, ...job }));
+  }
+
+  /** Every job that was queued has ended at the service. */
+  async allDone(limitMs = 120_000): Promise<void> {
+    const { jobs } = this.world.service.ledger;
+    await this.until("all jobs are done", () => [...jobs.values()].every((job) => job.completedAt !== undefined), limitMs);
+  }
+
+  /** No runner of a job is left over. */
+  async quiet(idle = 0, limitMs = 60_000): Promise<void> {
+    await this.until(`${idle} runners are left`, () => {
+      const runners = this.objects(EPHEMERAL_RUNNERS);
+      return runners.length === idle && this.runnerPods().length === idle;
+    }, limitMs);
+  }
+
+  /** A scale set as the service has it. */
+  service(name: string) {
+    return this.world.service.scaleSets().find((set) => set.name === name);
+  }
+
+  /** All objects of a kind. */
+  objects<T extends KubeObject>(kind: Resource<T>): Stored<T>[] {
+    return (this.world.kube.snapshot()[kind.plural] ?? []) as unknown as Stored<T>[];
+  }
+
+  object<T extends KubeObject>(kind: Resource<T>, name: string): Stored<T> | undefined {
+    return this.objects(kind).find(({ metadata }) => metadata.name === name);
+  }
+
+  ars(name: string): Stored<AutoscalingRunnerSet> | undefined {
+    return this.object(AUTOSCALING_RUNNER_SETS, name);
+  }
+
+  runnerSet(name: string): Stored<EphemeralRunnerSet> | undefined {
+    return this.object(EPHEMERAL_RUNNER_SETS, name);
+  }
+
+  listenerOf(name: string): Stored<AutoscalingListener> | undefined {
+    return this.objects(AUTOSCALING_LISTENERS).find(({ spec }) => spec?.autoscalingRunnerSetName === name);
+  }
+
+  runners(): Stored<EphemeralRunner>[] {
+    return this.objects(EPHEMERAL_RUNNERS);
+  }
+
+  runnerPods(): Stored<Pod>[] {
+    return this.objects(PODS).filter(({ metadata }) => metadata.labels?.["actions-ephemeral-runner"] === "True");
+  }
+
+  listenerPods(): Stored<Pod>[] {
+    return this.objects(PODS).filter(({ metadata }) => metadata.namespace === CONTROLLER_NAMESPACE);
+  }
+
+  /** `status reason` of a scale set's condition. */
+  condition(name: string, type: string): string | undefined {
+    const found = this.ars(name)?.status?.conditions?.find((condition) => condition.type === type);
+    return found && `${found.status} ${found.reason}`;
+  }
+
+  /** How many runners were registered at the service so far. */
+  get made(): number {
+    return this.world.service.ledger.jits.size;
+  }
+
+  /** Requests since a mark, which is an earlier `world.timeline.count`. */
+  requests(mark = 0): TimelineRequest[] {
+    return requestsOf(this.world.timeline.lines().slice(mark));
+  }
+
+  /** How many requests of controllers and listeners since a mark, by client and kind. */
+  spent(mark = 0): Record<string, number> {
+    return countRequests(this.requests(mark).filter(({ client }) => client !== "kubelet" && client !== "kubectl"));
+  }
+
+  /** Nothing that must never happen has happened, by the books. */
+  assertSound(): void {
+    const { violations, problems, jobs } = this.world.report();
+    assert.deepEqual(violations, []);
+    assert.deepEqual(problems, []);
+    assert.equal(jobs.ranOnce + jobs.cancelled + jobs.lost, jobs.done, "every job that is done ran once");
+  }
+
+  /** Every job ran to its end on exactly one runner. */
+  assertEachJobOnce(): void {
+    this.assertSound();
+    const { jobs } = this.world.report();
+    assert.equal(jobs.ranOnce, jobs.total);
+  }
+
+  async #close(): Promise<void> {
+    for (const controller of this.controllers) controller.kill();
+    await this.world.close();
+  }
+
+  #log(part: string): Log {
+    const line = { text: "" };
+    const text = createLog({
+      name: part,
+      level: "debug",
+      format: "text",
+      clock: this.clock,
+      write: (written) => line.text = written,
+    });
+    return logOf((level, message, fields) => {
+      text[level](message, fields);
+      this.said.push({ level, message, text: line.text });
+    });
+  }
+
+  #controller(name: string, process: SimProcess): ControllerApp {
+    const { listenerMode = "pod", leaderElection, waits } = this.#options;
+    const server = this.world.kubeServer(CONTROLLER_NAMESPACE);
+    return new ControllerApp({
+      server: { ...server, transport: process.over(server.transport) },
+      transports: (options) => process.over(this.world.transports(options)),
+      clock: process.clock,
+      random: this.world.random,
+      log: this.#log(name),
+      metrics: new Metrics(),
+      version: VERSION,
+      concurrency: 50,
+      hostname: name,
+      leaseName: leaderElection ? "actions-runner-controller" : undefined,
+      waits,
+      settings: {
+        namespace: CONTROLLER_NAMESPACE,
+        image: "arc:simulated",
+        imagePullSecrets: [],
+        listenerMetricsAddr: "",
+        listenerMetricsEndpoint: "/metrics",
+        logLevel: "info",
+        logFormat: "text",
+        excludedLabelPrefixes: [],
+        version: VERSION.version,
+        commit: VERSION.commit,
+        updateStrategy: "immediate",
+        listenerMode,
+      },
+    });
+  }
+
+  async #listener(...[context]: Parameters<ListenerProgram>): Promise<number> {
+    const program = this.#options.listener ?? listenerProgram({
+      transports: this.world.transports,
+      kubeTransport: this.world.network.transport,
+      clock: this.clock,
+      random: this.world.random,
+      log: this.#log("listener"),
+      version: VERSION,
+      waits: this.#options.listenerWaits,
+    });
+    const code = await program(context);
+    this.listenerExits.push(code);
+    return code;
+  }
+}
