@@ -104,6 +104,10 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
       if (step.do === "create" && step.kind === EPHEMERAL_RUNNERS) this.#deps.book.expectBirth(keyOf(step.object));
       // What is left of the surplus has to last anew.
       if (step.do === "perform") this.#memories.of(keyOf(set), set.metadata.uid).surplus = undefined;
+      // What differs again while this is written has to be gathered anew.
+      if (step.do === "patch" && step.subresource === "status") {
+        this.#memories.of(keyOf(set), set.metadata.uid).statusSince = undefined;
+      }
     }
   }
 
