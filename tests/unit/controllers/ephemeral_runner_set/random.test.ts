@@ -98,6 +98,6 @@ test("random worlds", { timeout: 120_000 }, async () => {
       assert.equal(world.pods.length, min, "no pod without a runner");
       assert.equal(world.service.registrations.size, min, "no registration without a runner");
     }),
-    { numRuns: 25 },
+    { numRuns: 12 },
   );
 });
