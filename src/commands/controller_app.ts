@@ -25,7 +25,13 @@ import { type Component, loop, Manager } from "../runtime/manager.ts";
 import { MachineryMetrics } from "../runtime/metrics.ts";
 import type { Settings } from "../controllers/shared/settings.ts";
 import { projectPod, RUNNER_INDEXES } from "../controllers/shared/stores.ts";
-import { LISTENER_INDEXES, RUNNER_SET_INDEXES, uncachedKinds, uncachedOf } from "../controllers/shared/stores_set.ts";
+import {
+  LISTENER_INDEXES,
+  projectOwnPod,
+  RUNNER_SET_INDEXES,
+  uncachedKinds,
+  uncachedOf,
+} from "../controllers/shared/stores_set.ts";
 import { type Waits, waitsOf } from "../controllers/shared/waits.ts";
 import type { Check } from "../server/app.ts";
 import { type Caches, controllersOf } from "./controllers.ts";
@@ -55,7 +61,7 @@ export interface ControllerAppDeps {
   readonly forceServer?: boolean;
 }
 
-/** A leader whose lease was renewed longer ago than this does not count on it. */
+/** Bookmarks come every minute or so: a watch that says nothing for so long is no watch. */
 const SILENT_WATCH_MS = 15 * 60_000;
 
 /** The four controllers with all that they need; run it once. */
@@ -131,7 +137,7 @@ export class ControllerApp {
       runners: new Informer({ ...base, kind: EPHEMERAL_RUNNERS, selection, indexes: RUNNER_INDEXES }),
       runnerPods: new Informer({ ...base, kind: PODS, selection: runnerPods, project: projectPod }),
       listeners: new Informer({ ...base, kind: AUTOSCALING_LISTENERS, selection: own, indexes: LISTENER_INDEXES }),
-      ownPods: new Informer({ ...base, kind: PODS, selection: own }),
+      ownPods: new Informer({ ...base, kind: PODS, selection: own, project: projectOwnPod }),
     };
     const uncached = uncachedKinds(this.#kube, clock, waitsOf(waits).resync);
     return { informers, uncached, overlayOf: overlays(informers, settings.namespace, uncached) };

@@ -13,6 +13,7 @@ import type { Services } from "../controllers/shared/services.ts";
 import { ServicesPool } from "../controllers/shared/services_pool.ts";
 import type { Settings } from "../controllers/shared/settings.ts";
 import { SourceReader } from "../controllers/shared/source_reader.ts";
+import { BY_STATE } from "../controllers/shared/stores.ts";
 import type { SetStores, Uncached } from "../controllers/shared/stores_set.ts";
 import type { Waits } from "../controllers/shared/waits.ts";
 import type { KubeClient } from "../k8s/client.ts";
@@ -86,7 +87,14 @@ export function controllersOf(deps: ControllersDeps): Component[] {
   const book = new RunnerBook();
   const common = { kube, clock, random, log, settings, waits };
 
-  const scaleSets = autoscalingRunnerSets({ ...common, stores, uncached, services, wake: wake("scaleSet") });
+  const scaleSets = autoscalingRunnerSets({
+    ...common,
+    stores,
+    uncached,
+    services,
+    wake: wake("scaleSet"),
+    hasOutdated: (uid) => informers.runners.store.count(BY_STATE, `${uid}/outdated`) > 0,
+  });
   const loops = settings.listenerMode === "embedded" ? embeddedLoops(deps, services, scaleSets.gone, wake) : undefined;
   const listeners = autoscalingListeners({ ...common, stores, uncached, sources, loops, wake: wake("listener") });
   const runnerSets = ephemeralRunnerSetController({

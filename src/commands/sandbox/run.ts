@@ -9,6 +9,7 @@ import { seededRandom } from "../../lib/random.ts";
 import type { Runtime } from "../../lib/runtime.ts";
 import { VirtualClock } from "../../lib/virtual_clock.ts";
 import { execProgram } from "../../sim/kubelet/exec.ts";
+import type { ListenerContext } from "../../sim/kubelet/listener_program.ts";
 import type { SANDBOX_OPTIONS } from "../options.ts";
 import { snapshotOf, summaryOf, verdictOf } from "./books.ts";
 import { Box } from "./box.ts";
@@ -195,13 +196,15 @@ class Run {
     const { values, io, clock, log } = this.#call;
     const command = values.listenerCommand?.split(/\s+/).filter((word) => word !== "");
     if (!command || command.length === 0) return undefined;
-    return execProgram({
+    const program = execProgram({
       clock,
       command,
       env: { PATH: io.env["PATH"] ?? "", HOME: this.#folder },
       folder: this.#folder,
       onLine: (line, pod) => log.info("listener says", { pod, line }),
     });
+    // A process meets the API server on its port, not where the simulated kubelet has it.
+    return (context: ListenerContext) => program({ ...context, kubeUrl: this.#box.ports?.kubeUrl ?? context.kubeUrl });
   }
 }
 
