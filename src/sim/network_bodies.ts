@@ -50,21 +50,54 @@ export async function* faultyBody(
     ? clock.after(effect.afterMs, () => ended.abort(new TransportError("reset", "the connection broke")))
     : undefined;
   const source = body[Symbol.asyncIterator]();
+  const parts = effect.kind === "lag" ? late(source, effect.ms, clock, signal) : source;
   const broken = untilAborted(signal);
   broken.catch(() => {}); // it may break when nobody reads any more
   try {
     for (;;) {
-      const next = source.next();
+      const next = parts.next();
       next.catch(() => {}); // what comes after the break is nobody's concern
       const part = await Promise.race([next, broken]);
       if (part.done) return;
-      if (effect.kind === "lag") await clock.sleep(effect.ms, signal);
       yield part.value;
     }
   } finally {
     cut?.cancel();
     // Not awaited: a server that waits for its next event sees the signal, but perhaps later.
     source.return?.()?.catch(() => {});
+  }
+}
+
+/** The parts of a body, each so much later than it was sent, however many are on their way. */
+async function* late(
+  source: AsyncIterator<Uint8Array>,
+  ms: number,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const coming: { readonly at: number; readonly part: IteratorResult<Uint8Array> }[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  let wake = () => {};
+  const receive = async () => {
+    for (;;) {
+      const part = await source.next();
+      coming.push({ at: clock.monotonic() + ms, part });
+      wake();
+      if (part.done) return;
+    }
+  };
+  receive().catch((error) => {
+    failure = { error };
+    wake();
+  });
+  for (;;) {
+    const next = coming.shift();
+    if (next) {
+      await clock.sleep(next.at - clock.monotonic(), signal);
+      if (next.part.done) return;
+      yield next.part.value;
+    } else if (failure) throw failure.error;
+    else await new Promise<void>((resolve) => wake = resolve);
   }
 }
 
