@@ -130,6 +130,17 @@ test("ten minutes after a refusal events are tried again", async () => {
   assert.equal(events().length, 1);
 });
 
+test("an event that could not be written is written at its next report", async () => {
+  const { clock, api, recorder, events } = setup();
+  api.fault = () => refusal(500, "InternalError");
+  recorder.record(PODS, pod(), report());
+  await clock.advance(1_000);
+  api.fault = () => undefined;
+  recorder.record(PODS, pod(), report());
+  await clock.advance(0);
+  assert.equal(events().length, 1);
+});
+
 test("a server that does not answer holds up nothing, and only some requests", async () => {
   const { clock, api, recorder } = setup();
   api.fault = () => "hang";

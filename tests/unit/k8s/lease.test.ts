@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { KubeServer } from "../../../src/k8s/client.ts";
 import { HttpKubeClient } from "../../../src/k8s/http_client.ts";
 import { LeaderLease } from "../../../src/k8s/lease.ts";
 import type { Lease } from "../../../src/k8s/resource.ts";
@@ -17,9 +18,17 @@ function world() {
   const clock = new VirtualClock();
   const api = new TinyApi();
   const candidate = (identity: string, ownClock: Clock = clock) => {
-    const link = { cut: false };
+    const link = { cut: false, slowMs: 0 };
     const abort = new AbortController();
-    const server = api.serverFor(() => link.cut);
+    const { transport, ...reachable } = api.serverFor(() => link.cut);
+    const server: KubeServer = {
+      ...reachable,
+      transport: async (request) => {
+        const response = await transport(request);
+        if (link.slowMs > 0) await ownClock.sleep(link.slowMs, request.signal);
+        return response;
+      },
+    };
     const random = seededRandom(identity.length);
     const client = new HttpKubeClient({ server, clock: ownClock, random, userAgent: identity, log: silentLog });
     const options = { client, clock: ownClock, random, log: silentLog, namespace: "arc", name: "controller", identity };
@@ -225,6 +234,41 @@ test("a lease that somebody gives to another is lost at the next renewal", async
   await clock.advance(2_000);
   assert.equal(a.lease.held(), false);
   assert.match(String(a.fate.lost), /held by x/);
+});
+
+test("a leader counts from the moment at which it sent its renewal, however long the answer took", async () => {
+  const { clock, candidate } = world();
+  const a = candidate("a");
+  await clock.advance(1_000);
+  a.link.slowMs = 4_000;
+  await clock.advance(5_500); // sent at 2 s, answered at 6 s
+  a.link.cut = true;
+  await clock.advance(5_400);
+  assert.equal(a.lease.held(), true, "11.9 s");
+  await clock.advance(200);
+  assert.equal(a.lease.held(), false, "12.1 s");
+});
+
+test("a lease that nobody holds is taken at once, whatever time stands in it", async () => {
+  const { clock, api, candidate } = world();
+  const spec = { holderIdentity: "", leaseDurationSeconds: 3_600 };
+  api.put(PATH, { metadata: { name: "controller", namespace: "arc" }, spec } as Lease);
+  const a = candidate("a");
+  await clock.advance(10);
+  assert.equal(a.lease.held(), true);
+});
+
+test("a candidate that is stopped in the moment in which it wins gives the lease back", async () => {
+  const { clock, candidate, spec } = world();
+  const a = candidate("a");
+  a.link.slowMs = 500;
+  await clock.advance(700); // the lease is written, the answer on its way
+  assert.equal(spec()?.holderIdentity, "a");
+  a.abort.abort(new Error("stop"));
+  await a.acquiring;
+  void a.lease.release();
+  await clock.advance(4_000);
+  assert.equal(spec()?.holderIdentity, "");
 });
 
 test("labels and foreign fields of the lease stay", async () => {
