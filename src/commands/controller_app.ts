@@ -63,6 +63,7 @@ export interface ControllerAppDeps {
 
 /** Bookmarks come every minute or so: a watch that says nothing for so long is no watch. */
 const SILENT_WATCH_MS = 15 * 60_000;
+const IF_UNKNOWN = "kubectl apply -f crds/ (or the chart of the controller) brings it; waiting for it";
 
 /** The four controllers with all that they need; run it once. */
 export class ControllerApp {
@@ -129,7 +130,7 @@ export class ControllerApp {
     const { clock, random, log, settings, watchNamespace, waits } = this.#deps;
     const selection: Selection = watchNamespace ? { namespace: watchNamespace } : {};
     const own: Selection = { namespace: settings.namespace };
-    const base = { client: this.#client, clock, random, log };
+    const base = { client: this.#client, clock, random, log, ifUnknown: IF_UNKNOWN };
     const runnerPods: Selection = { ...selection, labelSelector: `${LABELS.ephemeralRunner}=True` };
     const informers = {
       scaleSets: new Informer({ ...base, kind: AUTOSCALING_RUNNER_SETS, selection }),

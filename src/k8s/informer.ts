@@ -14,6 +14,8 @@ export interface InformerOptions<T extends KubeObject> extends Omit<WatchOptions
   readonly selection?: Selection;
   readonly log: Log;
   readonly indexes?: IndexDeclarations<T>;
+  /** What a person can do when the API server does not know the kind. */
+  readonly ifUnknown?: string;
   /** See StoreOptions. */
   readonly project?: (object: Stored<T>) => Stored<T>;
 }
@@ -106,8 +108,9 @@ export class Informer<T extends KubeObject> {
   #failed(cause: WatchCause, error: unknown, delayMs: number = BUG_DELAY_MS): void {
     this.#failures++;
     this.#restarts[cause] = (this.#restarts[cause] ?? 0) + 1;
-    const { group, plural } = this.#options.kind;
-    const hint = HINTS[cause]?.(group === "" ? plural : `${plural}.${group}`);
+    const { kind: { group, plural }, ifUnknown } = this.#options;
+    const said = HINTS[cause]?.(group === "" ? plural : `${plural}.${group}`);
+    const hint = cause === "not-found" && ifUnknown ? `${said}; ${ifUnknown}` : said;
     this.#lastError = hint ? `${hint}: ${messageOf(error)}` : messageOf(error);
     const fields = { cause, error: this.#lastError, failures: this.#failures, delayMs };
     const isNews = this.#failures >= LOUD_FROM || hint !== undefined || cause === "other";
@@ -124,7 +127,7 @@ const LOUD_FROM = 3;
 
 /** What a person can do about it. */
 const HINTS: Readonly<Partial<Record<WatchCause, (kind: string) => string>>> = {
-  "not-found": (kind) => `the API server does not know ${kind}; is its custom resource definition installed?`,
+  "not-found": (kind) => `the API server does not know ${kind}: its custom resource definition is missing`,
   unauthorized: () => "the API server does not accept our credentials",
   forbidden: (kind) => `the service account may not list and watch ${kind}; is its role bound?`,
 };
