@@ -4,6 +4,7 @@
  */
 import { test } from "node:test";
 import { haveControlPlane, whyNoControlPlane } from "../support/control_plane.ts";
+import { builtIn } from "./cases/built_in.ts";
 import { create, schema } from "./cases/create.ts";
 import { apply, patches, strategic } from "./cases/patch.ts";
 import { discovery } from "./cases/discovery.ts";
@@ -40,6 +41,7 @@ const TABLES: Record<string, Record<string, Case>> = {
   owners,
   namespaces,
   definitions,
+  builtIn,
   compaction,
 };
 

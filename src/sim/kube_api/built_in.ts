@@ -1,5 +1,6 @@
 /** What is particular to built-in kinds: what the server fills in, and what it refuses. */
-import { podErrors, podUpdateErrors, preparedPod } from "./pods.ts";
+import { preparedPod } from "./pod_defaults.ts";
+import { podErrors, podUpdateErrors } from "./pods.ts";
 import { type FieldError, forbiddenField, invalidValue, required, unsupported } from "./status.ts";
 import { asArray, asObject, at, type Obj, same, textAt, without } from "./types.ts";
 
@@ -90,12 +91,18 @@ export function builtInErrors(object: Obj): FieldError[] {
     case "Pod":
       return podErrors(object);
     case "Secret":
+    case "ConfigMap":
       return dataErrors(object);
+    case "Role":
+    case "ClusterRole":
+      return ruleErrors(object);
+    case "Event":
+      return eventErrors(object);
     case "CustomResourceDefinition":
       return crdErrors(object);
     case "RoleBinding":
     case "ClusterRoleBinding":
-      return textAt(object, "roleRef", "name") === "" ? [required("roleRef.name")] : [];
+      return roleRefErrors(object);
     case "Lease":
       return leaseErrors(object);
     default:
@@ -120,19 +127,36 @@ export function builtInUpdateErrors(before: Obj, after: Obj): FieldError[] {
 }
 
 const DATA_KEY = /^[-._a-zA-Z0-9]+$/;
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-function dataErrors(secret: Obj): FieldError[] {
+function dataErrors(object: Obj): FieldError[] {
   const errors: FieldError[] = [];
-  for (const [key, value] of Object.entries(asObject(secret.data) ?? {})) {
+  for (const key of Object.keys(asObject(object.data) ?? {})) {
     const rule = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' " +
       "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
     if (!DATA_KEY.test(key)) errors.push(invalidValue(`data[${key}]`, key, rule));
-    if (typeof value === "string" && !BASE64.test(value)) {
-      errors.push(invalidValue(`data[${key}]`, "<secret>", "illegal base64 data"));
-    }
   }
   return errors;
+}
+
+function ruleErrors(role: Obj): FieldError[] {
+  return asArray(role.rules).flatMap((rule, index) =>
+    asArray(at(rule, "verbs")).length === 0 ? [required(`rules[${index}].verbs`)] : []
+  );
+}
+
+function roleRefErrors(binding: Obj): FieldError[] {
+  const kinds = binding.kind === "RoleBinding" ? ["Role", "ClusterRole"] : ["ClusterRole"];
+  const kind = textAt(binding, "roleRef", "kind");
+  return [
+    ...(kinds.includes(kind) ? [] : [unsupported("roleRef.kind", kind, kinds)]),
+    ...(textAt(binding, "roleRef", "name") === "" ? [required("roleRef.name")] : []),
+  ];
+}
+
+function eventErrors(event: Obj): FieldError[] {
+  const about = textAt(event, "involvedObject", "namespace");
+  if (about === event.metadata.namespace || (about === "" && event.metadata.namespace === "default")) return [];
+  return [invalidValue("involvedObject.namespace", about, "does not match event.namespace")];
 }
 
 function immutableErrors(before: Obj, after: Obj): FieldError[] {
@@ -147,11 +171,16 @@ function immutableErrors(before: Obj, after: Obj): FieldError[] {
 }
 
 function leaseErrors(lease: Obj): FieldError[] {
+  const errors: FieldError[] = [];
   const seconds = at(lease, "spec", "leaseDurationSeconds");
+  const transitions = at(lease, "spec", "leaseTransitions");
   if (typeof seconds === "number" && seconds <= 0) {
-    return [invalidValue("spec.leaseDurationSeconds", seconds, "must be greater than 0")];
+    errors.push(invalidValue("spec.leaseDurationSeconds", seconds, "must be greater than 0"));
   }
-  return [];
+  if (typeof transitions === "number" && transitions < 0) {
+    errors.push(invalidValue("spec.leaseTransitions", transitions, "must be greater than or equal to 0"));
+  }
+  return errors;
 }
 
 function crdErrors(crd: Obj): FieldError[] {

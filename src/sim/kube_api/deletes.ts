@@ -14,7 +14,8 @@ export interface DeleteOptions {
   readonly resourceVersion?: string;
   /** Seconds. */
   readonly grace?: number;
-  readonly propagation: Propagation;
+  /** Default: what an earlier deletion said, or in the background. */
+  readonly propagation?: Propagation;
   readonly dryRun: boolean;
 }
 
@@ -55,8 +56,9 @@ function marked(kind: Kind, object: Obj, options: DeleteOptions, now: string, no
   const shorter = grace < (metadata.deletionGracePeriodSeconds ?? 0);
   const samePolicy = finalizers.length === (metadata.finalizers ?? []).length;
   if (begun && !shorter && samePolicy) return object;
+  const { finalizers: _, ...rest } = metadata;
   const next: Meta = {
-    ...metadata,
+    ...rest,
     deletionTimestamp: begun && !shorter
       ? metadata.deletionTimestamp!
       : grace === 0
@@ -70,11 +72,12 @@ function marked(kind: Kind, object: Obj, options: DeleteOptions, now: string, no
   return { ...object, metadata: next, status: { ...asObject(object.status), phase: "Terminating" } };
 }
 
-function withPolicy(finalizers: readonly string[], propagation: Propagation): readonly string[] {
+function withPolicy(finalizers: readonly string[], propagation: Propagation | undefined): readonly string[] {
+  if (propagation === undefined) return finalizers;
   const others = finalizers.filter((name) => name !== FOREGROUND && name !== ORPHAN);
   if (propagation === "Foreground") return finalizers.includes(FOREGROUND) ? finalizers : [...others, FOREGROUND];
   if (propagation === "Orphan") return finalizers.includes(ORPHAN) ? finalizers : [...others, ORPHAN];
-  return finalizers;
+  return others;
 }
 
 function refuseOther(kind: Kind, object: Obj, { uid, resourceVersion }: DeleteOptions): void {
@@ -111,7 +114,7 @@ export function deleteOptions(body: unknown, query: URLSearchParams): DeleteOpti
     ...(uid === "" ? {} : { uid }),
     ...(resourceVersion === "" ? {} : { resourceVersion }),
     ...(typeof grace === "number" ? { grace } : {}),
-    propagation: orphans ? "Orphan" : propagationOf(policy),
+    ...(orphans ? { propagation: "Orphan" } : policy === "" ? {} : { propagation: propagationOf(policy) }),
     dryRun: query.get("dryRun") === "All" || JSON.stringify(asObject(body)?.dryRun) === '["All"]',
   };
 }
@@ -121,8 +124,7 @@ function numberOf(text: string | null): number | undefined {
 }
 
 function propagationOf(policy: string): Propagation {
-  if (policy === "" || policy === "Background") return "Background";
-  if (policy === "Foreground" || policy === "Orphan") return policy;
+  if (policy === "Background" || policy === "Foreground" || policy === "Orphan") return policy;
   const cause = {
     field: "propagationPolicy",
     reason: "FieldValueNotSupported",

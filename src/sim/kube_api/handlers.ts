@@ -143,10 +143,11 @@ export class Handlers {
   #deleteAll(request: HttpRequest, selected: Selected, format: Format): HttpResponse {
     const { kind, query } = selected;
     const options = deleteOptions(bodyOf(request), query);
-    const entries = selectedEntries(this.#world, selected).map(({ object }) => {
+    const entries = selectedEntries(this.#world, selected); // the answer is what was there before
+    for (const { object } of entries) {
       const { namespace = "", name } = object.metadata;
-      return remove(this.#world, { kind, namespace, name }, options).entry;
-    });
+      remove(this.#world, { kind, namespace, name }, options);
+    }
     const meta = { resourceVersion: String(this.#world.storage.version) };
     return reply(200, listText(this.#world, selected, entries, meta, format), undefined, format.yaml);
   }

@@ -1,12 +1,13 @@
 /** The kinds that are served: the built-in ones, and those of the CustomResourceDefinitions that are stored. */
 import { BUILT_IN_COLUMNS } from "./columns.ts";
-import { POD_SCHEMA } from "./pod_schema.ts";
+import { CORE_SCHEMAS } from "./core_schemas.ts";
 import { asArray, asObject, at, type Column, type Kind, type Obj, type Schema, textAt } from "./types.ts";
 
 type Special = Partial<Omit<Kind, "group" | "version" | "kind" | "plural">>;
 
 function builtIn(group: string, version: string, kind: string, plural: string, special: Special = {}): Kind {
   const columns = BUILT_IN_COLUMNS[kind];
+  const schema = CORE_SCHEMAS[kind];
   return {
     group,
     version,
@@ -24,6 +25,7 @@ function builtIn(group: string, version: string, kind: string, plural: string, s
     returnsDeleted: false,
     counted: false,
     ...(columns ? { columns } : {}),
+    ...(schema ? { schema } : {}),
     ...special,
   };
 }
@@ -40,7 +42,6 @@ export const PODS = builtIn("", "v1", "Pod", "pods", {
   fields: [...POD_FIELDS, "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
   returnsDeleted: true,
   counted: true,
-  schema: POD_SCHEMA,
 });
 export const NAMESPACES = builtIn("", "v1", "Namespace", "namespaces", {
   shortNames: ["ns"],
@@ -177,6 +178,11 @@ export class Registry {
 
   find(group: string, version: string, plural: string): Kind | undefined {
     return this.#kinds.get(`${group}/${version}/${plural}`);
+  }
+
+  /** Whether a group's kinds come from CRDs. */
+  isCustom(group: string): boolean {
+    return this.all().some((kind) => kind.group === group && kind.custom);
   }
 
   /** The kind that an owner reference or an object names. */

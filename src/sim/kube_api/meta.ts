@@ -22,6 +22,11 @@ const LABEL_VALUE_RULE =
   "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for " +
   "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
+const NAME_PART_RULE =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an " +
+  "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is " +
+  "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+
 /** Kinds whose names are path segments, nothing more. */
 const FREE_NAMES = new Set(["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]);
 const LARGEST_ANNOTATIONS = 256 * 1024;
@@ -79,7 +84,7 @@ export function metaErrors(kind: Kind, meta: Meta): FieldError[] {
   errors.push(...mapErrors(meta));
   for (const finalizer of meta.finalizers ?? []) {
     if (!QUALIFIED.test(finalizer)) {
-      errors.push(invalidValue("metadata.finalizers", finalizer, "name part must consist of alphanumeric characters"));
+      errors.push(invalidValue("metadata.finalizers", finalizer, NAME_PART_RULE));
     }
   }
   errors.push(...ownerErrors(meta.ownerReferences ?? []));
@@ -105,7 +110,7 @@ function mapErrors(meta: Meta): FieldError[] {
   const errors: FieldError[] = [];
   for (const [key, value] of Object.entries(meta.labels ?? {})) {
     if (!QUALIFIED.test(key)) {
-      errors.push(invalidValue("metadata.labels", key, "name part must consist of alphanumeric characters"));
+      errors.push(invalidValue("metadata.labels", key, NAME_PART_RULE));
     }
     if (typeof value !== "string" || !LABEL_VALUE.test(value)) {
       errors.push(invalidValue("metadata.labels", value, LABEL_VALUE_RULE));
@@ -114,7 +119,10 @@ function mapErrors(meta: Meta): FieldError[] {
     }
   }
   let size = 0;
-  for (const [key, value] of Object.entries(meta.annotations ?? {})) size += key.length + String(value).length;
+  for (const [key, value] of Object.entries(meta.annotations ?? {})) {
+    if (!QUALIFIED.test(key.toLowerCase())) errors.push(invalidValue("metadata.annotations", key, NAME_PART_RULE));
+    size += key.length + String(value).length;
+  }
   if (size > LARGEST_ANNOTATIONS) {
     const message = `Too long: may not be more than ${LARGEST_ANNOTATIONS} bytes`;
     errors.push({ field: "metadata.annotations", reason: "FieldValueTooLong", message });

@@ -112,8 +112,9 @@ function pointer(text: unknown): string[] {
   return text.slice(1).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
+/** The API server does not say why; the cause is for whoever debugs. */
 function unfit(why: string): StatusError {
-  return new StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {
-    causes: [{ reason: "UnexpectedServerResponse", message: why }],
-  });
+  const error = new StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {});
+  error.cause = why;
+  return error;
 }

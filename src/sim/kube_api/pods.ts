@@ -1,113 +1,7 @@
-/** What the API server knows of pods: defaults, refusals, and what may change. */
+/** What the API server refuses of pods, and what of them may change. */
 import { dnsLabelErrors } from "./meta.ts";
-import { duplicate, type FieldError, forbiddenField, required, unsupported } from "./status.ts";
+import { duplicate, type FieldError, forbiddenField, invalidValue, required, unsupported } from "./status.ts";
 import { asArray, asObject, at, type Json, type Obj, same, textAt } from "./types.ts";
-
-const UNREADY_TOLERATIONS = ["not-ready", "unreachable"].map((condition) => ({
-  key: `node.kubernetes.io/${condition}`,
-  operator: "Exists",
-  effect: "NoExecute",
-  tolerationSeconds: 300,
-}));
-
-/** A pod that is to be created, with what the server fills in. */
-export function preparedPod(pod: Obj): Obj {
-  const spec = defaultedSpec(asObject(pod.spec) ?? {});
-  return { ...pod, spec, status: { phase: "Pending", qosClass: qosClass(spec) } };
-}
-
-function defaultedSpec(spec: Json): Json {
-  const hasPriority = typeof spec.priority === "number";
-  return {
-    restartPolicy: "Always",
-    terminationGracePeriodSeconds: 30,
-    dnsPolicy: "ClusterFirst",
-    securityContext: {},
-    schedulerName: "default-scheduler",
-    enableServiceLinks: true,
-    preemptionPolicy: "PreemptLowerPriority",
-    ...(hasPriority ? {} : { priority: 0 }),
-    ...spec,
-    ...(spec.serviceAccountName ? { serviceAccount: spec.serviceAccountName } : {}),
-    tolerations: withDefaultTolerations(asArray(spec.tolerations)),
-    ...defaultedContainers(spec, "containers"),
-    ...defaultedContainers(spec, "initContainers"),
-    ...defaultedVolumes(spec),
-  };
-}
-
-function withDefaultTolerations(given: readonly unknown[]): readonly unknown[] {
-  const tolerated = (key: string) =>
-    given.some((item) => {
-      const own = textAt(item, "key");
-      const effect = textAt(item, "effect");
-      return (own === key || own === "") && (effect === "" || effect === "NoExecute");
-    });
-  return [...given, ...UNREADY_TOLERATIONS.filter(({ key }) => !tolerated(key))];
-}
-
-function defaultedContainers(spec: Json, field: string): Json {
-  const list = spec[field];
-  if (!Array.isArray(list)) return {};
-  return { [field]: list.map((item) => defaultedContainer(asObject(item) ?? {})) };
-}
-
-function defaultedContainer(container: Json): Json {
-  const image = textAt(container, "image");
-  const tag = /:([^/@:]+)$/.exec(image)?.[1];
-  const latest = !image.includes("@") && (tag === undefined || tag === "latest");
-  const ports = container.ports;
-  return {
-    ...container,
-    ...(Array.isArray(ports) ? { ports: ports.map((port) => ({ protocol: "TCP", ...asObject(port) })) } : {}),
-    resources: withRequests(asObject(container.resources) ?? {}),
-    terminationMessagePath: container.terminationMessagePath ?? "/dev/termination-log",
-    terminationMessagePolicy: container.terminationMessagePolicy ?? "File",
-    imagePullPolicy: container.imagePullPolicy ?? (latest ? "Always" : "IfNotPresent"),
-  };
-}
-
-function withRequests(resources: Json): Json {
-  const limits = asObject(resources.limits);
-  return limits ? { ...resources, requests: { ...limits, ...asObject(resources.requests) } } : resources;
-}
-
-/** Files of these volumes are readable by all unless said otherwise. */
-const MODES = ["secret", "configMap", "downwardAPI", "projected"];
-
-function defaultedVolumes(spec: Json): Json {
-  if (!Array.isArray(spec.volumes)) return {};
-  return {
-    volumes: spec.volumes.map((item) => {
-      const volume = asObject(item) ?? {};
-      const source = MODES.find((name) => asObject(volume[name]) !== undefined);
-      if (source !== undefined) {
-        return { ...volume, [source]: { ...asObject(volume[source]), defaultMode: modeOf(volume[source]) } };
-      }
-      return Object.keys(volume).length === 1 ? { ...volume, emptyDir: {} } : volume;
-    }),
-  };
-}
-
-function modeOf(source: unknown): unknown {
-  return at(source, "defaultMode") ?? 0o644;
-}
-
-function qosClass(spec: Json): string {
-  const all = [...asArray(spec.containers), ...asArray(spec.initContainers)];
-  const resources = all.map((container) => ({
-    limits: asObject(at(container, "resources", "limits")) ?? {},
-    requests: asObject(at(container, "resources", "requests")) ?? {},
-  }));
-  const named = ["cpu", "memory"];
-  if (resources.every(({ limits, requests }) => named.every((name) => !(name in limits) && !(name in requests)))) {
-    return "BestEffort";
-  }
-  const full = resources.every(({ limits, requests }) =>
-    named.every((name) => name in limits && same(limits[name], requests[name]))
-  );
-  return full ? "Guaranteed" : "Burstable";
-}
 
 /** What is wrong with a pod. */
 export function podErrors(pod: Obj): FieldError[] {
@@ -119,17 +13,31 @@ export function podErrors(pod: Obj): FieldError[] {
   containerErrors("spec.containers", containers, volumes, taken, errors);
   containerErrors("spec.initContainers", asArray(spec.initContainers), volumes, taken, errors);
   if (containers.length === 0) errors.push(required("spec.containers"));
+  const named = new Set<string>();
   asArray(spec.volumes).forEach((volume, index) => {
     const name = textAt(volume, "name");
-    if (name === "") errors.push(required(`spec.volumes[${index}].name`));
-    else errors.push(...dnsLabelErrors(`spec.volumes[${index}].name`, name));
+    const field = `spec.volumes[${index}].name`;
+    if (name === "") errors.push(required(field));
+    else if (named.has(name)) errors.push(duplicate(field, name));
+    else errors.push(...dnsLabelErrors(field, name));
+    named.add(name);
   });
+  errors.push(...numberErrors("spec.activeDeadlineSeconds", spec.activeDeadlineSeconds, 1, 2 ** 31 - 1));
+  const hostname = textAt(spec, "hostname");
+  if (hostname !== "") errors.push(...dnsLabelErrors("spec.hostname", hostname));
   const policies = ["Always", "OnFailure", "Never"];
   if (!policies.includes(textAt(spec, "restartPolicy"))) {
     errors.push(unsupported("spec.restartPolicy", spec.restartPolicy, policies));
   }
   return errors;
 }
+
+function numberErrors(field: string, value: unknown, low: number, high: number): FieldError[] {
+  if (typeof value !== "number" || (value >= low && value <= high)) return [];
+  return [invalidValue(field, value, `must be between ${low} and ${high}, inclusive`)];
+}
+
+const PULL_POLICIES = ["Always", "IfNotPresent", "Never"];
 
 function containerErrors(
   path: string,
@@ -146,6 +54,11 @@ function containerErrors(
     else errors.push(...dnsLabelErrors(`${field}.name`, name));
     taken.add(name);
     if (textAt(container, "image") === "") errors.push(required(`${field}.image`));
+    const policy = textAt(container, "imagePullPolicy");
+    if (!PULL_POLICIES.includes(policy)) errors.push(unsupported(`${field}.imagePullPolicy`, policy, PULL_POLICIES));
+    asArray(at(container, "ports")).forEach((port, index) => {
+      errors.push(...numberErrors(`${field}.ports[${index}].containerPort`, at(port, "containerPort"), 1, 65535));
+    });
     asArray(at(container, "env")).forEach((variable, at) => {
       if (textAt(variable, "name") === "") errors.push(required(`${field}.env[${at}].name`));
     });

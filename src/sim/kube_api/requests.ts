@@ -24,10 +24,15 @@ export function routeOf(registry: Registry, path: string): Route | undefined {
   const group = core ? "" : parts[1] ?? "";
   const version = (core ? parts[1] : parts[2]) ?? "";
   const rest = parts.slice(core ? 2 : 3);
-  if (!registry.serves(group, version)) return undefined;
+  if (!registry.serves(group, version)) {
+    if (core) throw noSuchResource();
+    return undefined;
+  }
   const spaced = rest[0] === "namespaces" && rest.length >= 3 && !["status", "finalize"].includes(rest[2]!);
   const [plural = "", name = "", ...below] = spaced ? rest.slice(2) : rest;
   const kind = registry.find(group, version, plural);
+  // a group that CRDs define answers as if there were no path
+  if (!kind && registry.isCustom(group)) return undefined;
   if (!kind || (spaced && !kind.namespaced) || (!spaced && kind.namespaced && name !== "")) throw noSuchResource();
   return { kind, namespace: spaced ? rest[1]! : "", name, subresource: below.join("/") };
 }
@@ -50,6 +55,7 @@ export function verbOf(method: string, route: Route, query: URLSearchParams): Ve
       if (named) return "patch";
       break;
     case "DELETE":
+      if (route.subresource !== "") break;
       if (named) return "delete";
       if (!route.kind.namespaced || route.namespace !== "") return "deletecollection";
   }

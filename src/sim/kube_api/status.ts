@@ -81,6 +81,21 @@ export function badRequest(message: string): StatusError {
   return new StatusError(400, "BadRequest", message);
 }
 
+/** What was sent cannot be decoded into its kind. A patch tells the same as an invalid value. */
+export class DecodeError extends StatusError {
+  readonly why: string;
+
+  constructor(kind: Kind, why: string) {
+    super(400, "BadRequest", `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`);
+    this.why = why;
+  }
+
+  asPatchError(): StatusError {
+    const cause = { field: "patch", reason: "FieldValueInvalid", message: `Invalid value: ${this.why}` };
+    return new StatusError(422, "Invalid", ` "" is invalid: ${cause.field}: ${cause.message}`, { causes: [cause] });
+  }
+}
+
 export function methodNotAllowed(kind?: Kind): StatusError {
   return new StatusError(
     405,
@@ -90,7 +105,9 @@ export function methodNotAllowed(kind?: Kind): StatusError {
   );
 }
 
-export function unsupportedMediaType(accepted: readonly string[]): StatusError {
+/** @param kind the kind that a patch of this type was for */
+export function unsupportedMediaType(accepted: readonly string[], kind?: Kind): StatusError {
+  if (kind && !kind.custom) return new StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
   const message = `the body of the request was in an unknown format - accepted media types include: ${
     accepted.join(", ")
   }`;

@@ -2,6 +2,10 @@
 import { duplicate, type FieldError, invalidValue, required, unsupported, wrongType } from "./status.ts";
 import { asObject, type Json, same, type Schema } from "./types.ts";
 
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** `metav1.MicroTime` takes six digits of a second, no more and no fewer. */
+const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/;
+
 /** What is wrong with `value`. `path` names it in messages. */
 export function validate(value: unknown, schema: Schema, path = ""): FieldError[] {
   const errors: FieldError[] = [];
@@ -74,6 +78,10 @@ function checkText(value: string, schema: Schema, path: string, errors: FieldErr
     });
   }
   if (pattern !== undefined && !new RegExp(pattern, "u").test(value)) refuse(`match '${pattern}'`);
+  if (format === "byte" && !BASE64.test(value)) errors.push(wrongType(path, "<bytes>", "illegal base64 data"));
+  if (format === "micro-time" && (!MICRO_TIME.test(value) || Number.isNaN(Date.parse(value)))) {
+    errors.push(wrongType(path, value, "cannot be parsed as a time with microseconds"));
+  }
   if (format === "date-time" && Number.isNaN(Date.parse(value))) {
     errors.push(invalidValue(path, value, `${path} in body must be of type date-time: ${JSON.stringify(value)}`));
   }

@@ -6,11 +6,13 @@ import { CREATED_BY_PUT } from "./kinds.ts";
 import { countsAsChange, metaErrors, metaUpdateErrors, newMeta, updatedMeta } from "./meta.ts";
 import { jsonPatch, mergePatch } from "./patches.ts";
 import { refuseOverQuota } from "./quota.ts";
+import { preparedPodStatus } from "./pod_defaults.ts";
 import { prune, withDefaults } from "./schema.ts";
 import {
   alreadyExists,
   badRequest,
   conflict,
+  DecodeError,
   type FieldError,
   invalidValue,
   MODIFIED,
@@ -87,6 +89,9 @@ export function replace(world: World, target: Target, body: unknown, options: Wr
   const { kind, namespace, name } = target;
   const given = read(kind, body);
   const meta = asObject(given.metadata) ?? {};
+  if (textAt(meta, "name") === "") {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  }
   refuseOtherName(name, meta);
   refuseOtherNamespace(kind, namespace, meta);
   const old = world.storage.table(kind).get(storageKey(kind, namespace, name));
@@ -120,7 +125,7 @@ export function patch(
 ): Written {
   const { kind, namespace, name } = target;
   const accepted = kind.custom ? [JSON_PATCH, MERGE, APPLY] : [JSON_PATCH, MERGE, STRATEGIC, APPLY];
-  if (!accepted.includes(contentType)) throw unsupportedMediaType(accepted);
+  if (!accepted.includes(contentType)) throw unsupportedMediaType(accepted, kind);
   if (contentType === APPLY) return apply(world, target, text, options);
   const old = existing(world, kind, namespace, name);
   const changes = parsedPatch(text, contentType === JSON_PATCH);
@@ -132,7 +137,11 @@ export function patch(
     : strategicPatch(kind.kind, whole, changes);
   const object = read(kind, given);
   refuseOtherName(name, asObject(object.metadata) ?? {});
-  return { entry: change(world, target, old, object, options), created: false };
+  try {
+    return { entry: change(world, target, old, object, options), created: false };
+  } catch (error) {
+    throw error instanceof DecodeError ? error.asPatchError() : error;
+  }
 }
 
 function parsedPatch(text: string, isJsonPatch: boolean): unknown {
@@ -210,6 +219,7 @@ function change(world: World, target: Target, old: Entry, given: Json, options: 
   let after = merged(kind, subresource, before, given, meta);
   after = shaped(kind, after, options);
   if (!kind.custom && subresource === "") after = preparedUpdate(before, after);
+  if (kind.kind === "Pod" && !kind.custom) after = preparedPodStatus(before, after);
   const errors = errorsOf(kind, after);
   if (!kind.custom && subresource === "") errors.push(...builtInUpdateErrors(before, after));
   refuseInvalid(kind, name, errors);
@@ -254,9 +264,7 @@ function shaped(kind: Kind, object: Obj, options: WriteOptions): Obj {
   const pruned = prune(object, kind.schema, "", dropped);
   if (options.strict && dropped.length > 0) {
     const list = dropped.sort().map((path) => `unknown field "${path}"`).join(", ");
-    throw badRequest(
-      `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${list}`,
-    );
+    throw new DecodeError(kind, `strict decoding error: ${list}`);
   }
   const filled = withDefaults(pruned, kind.schema) as Obj;
   if (!kind.custom) refuseWrongTypes(kind, filled);
@@ -267,8 +275,7 @@ function shaped(kind: Kind, object: Obj, options: WriteOptions): Obj {
 function refuseWrongTypes(kind: Kind, object: Obj): void {
   const wrong = validate(object, kind.schema!).find(({ reason }) => reason === "FieldValueTypeInvalid");
   if (!wrong) return;
-  const why = `json: cannot unmarshal into Go struct field ${wrong.field}: ${wrong.message}`;
-  throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`);
+  throw new DecodeError(kind, `json: cannot unmarshal into Go struct field ${wrong.field}: ${wrong.message}`);
 }
 
 function errorsOf(kind: Kind, object: Obj): FieldError[] {
