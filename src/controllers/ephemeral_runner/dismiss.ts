@@ -73,7 +73,8 @@ function waitForJob(seen: Seen, now: Instant): Plan<Call> {
 function outsideOf(seen: Seen): { readonly registration: boolean; readonly hooks: boolean } {
   const { runner, memory } = seen;
   const isGone = memory.registrationGone === true || memory.endedWell === true || seen.released ||
-    !seen.mayBeRegistered || !runner.metadata.finalizers?.includes(FINALIZERS.runnerRegistration);
+    memory.unknownToService === true || !seen.mayBeRegistered ||
+    !runner.metadata.finalizers?.includes(FINALIZERS.runnerRegistration);
   return { registration: !isGone, hooks: hasContainerHooks(runner) && memory.hooksGone !== true };
 }
 

@@ -2,11 +2,12 @@
 import { EPHEMERAL_RUNNERS } from "../../api/kinds.ts";
 import { PODS, refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
-import { act, type EventStep, patch, type Plan, remove, rest } from "../../runtime/plan.ts";
+import { act, type EventStep, patch, perform, type Plan, remove, rest } from "../../runtime/plan.ts";
 import { hasJob } from "../shared/runner_state.ts";
 import type { Call } from "./memory.ts";
 import type { Seen, SeenPod } from "./observe.ts";
 import type { End } from "./outcome.ts";
+import { soon } from "./pace.ts";
 import { failedStatus } from "./status.ts";
 
 /** What the runner exits with when GitHub refuses its version. */
@@ -30,7 +31,20 @@ export function ended(seen: Seen, pod: SeenPod, end: End, now: Instant): Plan<Ca
 
   const due = (memory.endedAt ?? now) + waits.lateFacts;
   if (now < due) return rest("late-facts", due - now);
-  return fail(seen, { reason: "ExitedWithoutJob", message: "the runner exited with code 0 and never had a job" }, now);
+  // A registration that is gone has had its job: the listener that brings the facts was away for long.
+  if (memory.unknownToService) return finished(seen, pod);
+  return check(seen, now) ??
+    fail(seen, { reason: "ExitedWithoutJob", message: "the runner exited with code 0 and never had a job" }, now);
+}
+
+/** Whether the service still knows the runner is asked once, before the runner is blamed. */
+function check(seen: Seen, now: Instant): Plan<Call> | undefined {
+  const { runner, memory, calling } = seen;
+  const runnerId = runner.status?.runnerId ?? memory.runnerId;
+  if (runnerId === undefined || memory.checkedAt !== undefined) return undefined;
+  if (calling !== undefined) return rest("check");
+  const wait = soon(seen, "checkRegistration", now);
+  return wait > 0 ? rest("check-later", wait) : act("check", perform({ do: "checkRegistration", runnerId }));
 }
 
 /** The service removes an ephemeral runner by itself, and nothing runs in the pod any more. */
