@@ -71,7 +71,7 @@ export class Calls {
       case "readPod":
         return await this.#readPod(runner, call.uid);
       case "checkRegistration":
-        return await this.#check(runner, call.runnerId);
+        return await this.#check(runner, call);
       case "release":
         return await this.#release(runner, call);
     }
@@ -135,12 +135,16 @@ export class Calls {
     }
   }
 
-  async #check(runner: Stored<EphemeralRunner>, runnerId: number): Promise<Answer> {
+  /** Nobody waits here for a turn: a runner that is to go meanwhile must be free to. */
+  async #check(runner: Stored<EphemeralRunner>, call: Call & { do: "checkRegistration" }): Promise<Answer> {
     const { clock, checkPaceMs } = this.#deps;
-    const turn = Math.max(clock.monotonic(), this.#nextCheck);
-    this.#nextCheck = turn + checkPaceMs;
-    await clock.sleep(turn - clock.monotonic());
-    const known = await this.#withService(runner, (service) => service.getRunner(runnerId));
+    if (call.mayWait) {
+      const now = clock.monotonic();
+      const turn = Math.max(now, this.#nextCheck);
+      this.#nextCheck = turn + checkPaceMs;
+      if (turn > now) return { of: "turn", inMs: turn - now };
+    }
+    const known = await this.#withService(runner, (service) => service.getRunner(call.runnerId));
     return { of: "checkRegistration", known: known !== undefined };
   }
 

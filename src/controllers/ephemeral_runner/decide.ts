@@ -148,9 +148,9 @@ function idle(seen: Seen, state: StateOf<"running">, runnerId: number, now: Inst
   if (memory.unknownToService) {
     return lost(seen, "RegistrationGone", "GitHub does not know the runner any more");
   }
-  const due = Math.max(memory.checkedAt ?? 0, state.since ?? now) + waits.idleCheck;
+  const due = memory.turnAt ?? Math.max(memory.checkedAt ?? 0, state.since ?? now) + waits.idleCheck;
   if (now < due) return rest("idle", due - now);
-  return call(seen, { do: "checkRegistration", runnerId }, "check", now);
+  return call(seen, { do: "checkRegistration", runnerId, mayWait: memory.turnAt === undefined }, "check", now);
 }
 
 /** Nothing has run: the same configuration serves the next pod. */

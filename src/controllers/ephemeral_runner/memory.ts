@@ -10,8 +10,8 @@ export type Call =
   | { readonly do: "readSecret" }
   /** Whether the pod with this UID is really gone: one GET. */
   | { readonly do: "readPod"; readonly uid: string }
-  /** Whether the service still knows the runner. */
-  | { readonly do: "checkRegistration"; readonly runnerId: number }
+  /** Whether the service still knows the runner. One that may wait may be told when its turn is instead. */
+  | { readonly do: "checkRegistration"; readonly runnerId: number; readonly mayWait?: boolean }
   /** Removes what is left of the runner outside its own objects: its registration, what container hooks made. */
   | {
     readonly do: "release";
@@ -26,6 +26,7 @@ export type Answer =
   | { readonly of: "readSecret"; readonly runnerId: number | undefined; readonly found: boolean }
   | { readonly of: "readPod"; readonly uid: string; readonly gone: boolean }
   | { readonly of: "checkRegistration"; readonly known: boolean }
+  | { readonly of: "turn"; readonly inMs: number }
   | { readonly of: "release"; readonly registration: boolean; readonly hooks: boolean };
 
 /** Why a call failed, as far as a decision cares. */
@@ -84,6 +85,8 @@ export interface Memory {
   completedSince?: Instant;
   refusal?: Refusal;
   checkedAt?: Instant;
+  /** When it is the runner's turn to have its registration checked. */
+  turnAt?: Instant;
   /** The service said that it does not know the runner, without being asked to remove it. */
   unknownToService?: boolean;
   registrationGone?: boolean;

@@ -126,7 +126,11 @@ export function digest(memory: Memory, performance: Performance<Call, Answer>, w
       break;
     case "checkRegistration":
       memory.checkedAt = last.at;
+      memory.turnAt = undefined;
       memory.unknownToService = !answer.known;
+      break;
+    case "turn":
+      memory.turnAt = last.at + answer.inMs;
       break;
     case "release":
       if (answer.registration) memory.registrationGone = true;

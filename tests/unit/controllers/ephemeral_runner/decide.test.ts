@@ -167,6 +167,14 @@ table<Case>("one runner", {
     why: "check",
     does: ["checkRegistration"],
   },
+  "idle for 10 min, and others are to be checked first": {
+    runner: online(),
+    pod: pod(running()),
+    memory: { turnAt: NOON + 700_000 },
+    now: 660,
+    why: "idle",
+    inMs: 40_000,
+  },
   "checked a moment ago": {
     runner: online(),
     pod: pod(running()),

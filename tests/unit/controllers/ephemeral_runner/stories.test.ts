@@ -204,3 +204,15 @@ story("a pod that the API server refuses: failed with its words", {}, async (wor
   assert.equal(failed?.status?.reason, "InvalidPod");
   assert.equal(failed?.status?.message, "Failed to create the pod: spec.containers[0].image: Required");
 });
+
+story("many idle runners are checked two a second, and one that is to go meanwhile goes", {}, async (world) => {
+  await idle(world, 40);
+  const asked = () => world.service.calls.get("getRunner") ?? 0;
+  await world.clock.advance(590_000);
+  assert.equal(asked(), 0);
+  await world.clock.advance(17_000);
+  assert.ok(asked() >= 15 && asked() <= 36, `${asked()} checks so far`);
+  world.demand(0, 0, 0);
+  await world.clock.advance(4000);
+  assert.deepEqual(world.runners, []);
+});
