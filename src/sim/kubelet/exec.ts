@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import type { Readable } from "node:stream";
 import type { Clock, Timer } from "../../lib/clock.ts";
 import { linesOf } from "../../lib/http.ts";
@@ -66,8 +67,17 @@ function start(options: ExecOptions, context: ListenerContext, env: Record<strin
 }
 
 async function exitCode(child: ChildProcess, options: ExecOptions, context: ListenerContext): Promise<number> {
-  const stop = () => child.kill("SIGTERM");
-  const kill = () => child.kill("SIGKILL");
+  // By pid: on Deno a ChildProcess sends one signal only, and takes it for the cause of the end.
+  const send = (signal: "SIGTERM" | "SIGKILL") => {
+    if (child.pid === undefined || child.exitCode !== null) return;
+    try {
+      process.kill(child.pid, signal);
+    } catch {
+      // it has ended in this moment
+    }
+  };
+  const stop = () => send("SIGTERM");
+  const kill = () => send("SIGKILL");
   if (context.kill.aborted) kill();
   else if (context.term.aborted) stop();
   context.term.addEventListener("abort", stop, { once: true });

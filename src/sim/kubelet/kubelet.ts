@@ -13,6 +13,7 @@ import { KubeletApi, KubeletApiError, type KubeletServer } from "./api.ts";
 import { NORMAL, type PodFate } from "./fate.ts";
 import { KubeletLedger, type PodRecord } from "./ledger.ts";
 import type { ListenerProgram } from "./listener_program.ts";
+import { unknownStatus } from "./pod_status.ts";
 import { PodWorker } from "./pod_worker.ts";
 import { roleOf } from "./roles.ts";
 import type { KubeletSettings } from "./settings.ts";
@@ -120,7 +121,7 @@ export class Kubelet {
     for (const worker of lost) {
       worker.loseNode();
       const { pod } = worker;
-      if (unknown) this.#try(() => this.#api.writeStatus(pod, { phase: "Unknown", reason: "NodeLost" }));
+      if (unknown && pod.status?.phase === "Running") this.#try(() => this.#api.writeStatus(pod, unknownStatus(pod)));
       this.#timers.after(afterMs, () => this.#try(() => this.#api.remove(pod)));
     }
   }

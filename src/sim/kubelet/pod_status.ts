@@ -66,6 +66,14 @@ export function rejectedStatus(reason: string, message: string, now: Instant): R
   return { phase: "Failed", reason, message, startTime: rfc3339(now), containerStatuses: null };
 }
 
+/** The status of a running pod whose node does not answer any more. */
+export function unknownStatus(pod: Pod): Record<string, unknown> {
+  const conditions = (pod.status?.conditions ?? []).map((condition) =>
+    condition.type === "Ready" ? { ...condition, status: "False", reason: "NodeStatusUnknown" } : condition
+  );
+  return { phase: "Unknown", reason: "NodeLost", conditions };
+}
+
 function condition(type: string, met: boolean, now: Instant): Record<string, unknown> {
   return { type, status: met ? "True" : "False", lastTransitionTime: rfc3339(now) };
 }
