@@ -20,7 +20,9 @@ export function requestsOf(lines: readonly string[]): TimelineRequest[] {
   return lines.flatMap((line) => {
     const [, at, client, method, server, path] = LINE.exec(line) ?? [];
     if (at === undefined) return [];
-    const asked = server === "kube" ? kubeRequest(method!, path!) : { what: githubRequest(method!, path!), name: undefined };
+    const asked = server === "kube"
+      ? kubeRequest(method!, path!)
+      : { what: githubRequest(method!, path!), name: undefined };
     return [{ at: Number(at), client: client!, server: server!, ...asked }];
   });
 }
@@ -38,7 +40,9 @@ function kubeRequest(method: string, path: string): { what: string; name: string
   const url = new URL(path, "https://kube.sim");
   const [, root, ...rest] = url.pathname.split("/");
   const parts = rest.slice(root === "api" ? 1 : 2);
-  const [plural = url.pathname, name, subresource] = parts[0] === "namespaces" && parts.length > 2 ? parts.slice(2) : parts;
+  const [plural = url.pathname, name, subresource] = parts[0] === "namespaces" && parts.length > 2
+    ? parts.slice(2)
+    : parts;
   const resource = subresource === undefined ? plural : `${plural}/${subresource}`;
   const reads = url.searchParams.get("watch") ? "watch" : name === undefined ? "list" : "get";
   return { what: `${VERBS[method] ?? reads} ${resource}`, name };

@@ -111,7 +111,9 @@ export class SimSystem {
       for (let count = options.controllers ?? 1; count > 0; count--) system.startController();
       await story(system);
     } catch (error) {
-      if (error instanceof Error) error.message = `seed ${system.seed}, ${system.clock.monotonic()} ms: ${error.message}`;
+      if (error instanceof Error) {
+        error.message = `seed ${system.seed}, ${system.clock.monotonic()} ms: ${error.message}`;
+      }
       throw error;
     } finally {
       await system.#close();
@@ -147,7 +149,9 @@ export class SimSystem {
     while (!reached()) {
       if (this.clock.monotonic() - since >= limitMs) {
         const tail = this.said.filter(({ level }) => level !== "debug").slice(-8).map(({ text }) => text).join("");
-        assert.fail(`not within ${limitMs / 1000} s: ${what}; ${JSON.stringify(this.world.service.scaleSets())}\n${tail}`);
+        assert.fail(
+          `not within ${limitMs / 1000} s: ${what}; ${JSON.stringify(this.world.service.scaleSets())}\n${tail}`,
+        );
       }
       await this.clock.advance(20);
     }
@@ -199,13 +203,20 @@ export class SimSystem {
   }
 
   queueJobs(scaleSetName: string, count: number, job: Partial<JobSpec> = {}): string[] {
-    return Array.from({ length: count }, () => this.world.service.queueJob({ durationMs: 2_000, scaleSetName, ...job }));
+    return Array.from(
+      { length: count },
+      () => this.world.service.queueJob({ durationMs: 2_000, scaleSetName, ...job }),
+    );
   }
 
   /** Every job that was queued has ended at the service. */
   async allDone(limitMs = 120_000): Promise<void> {
     const { jobs } = this.world.service.ledger;
-    await this.until("all jobs are done", () => [...jobs.values()].every((job) => job.completedAt !== undefined), limitMs);
+    await this.until(
+      "all jobs are done",
+      () => [...jobs.values()].every((job) => job.completedAt !== undefined),
+      limitMs,
+    );
   }
 
   /** No runner of a job is left over. */

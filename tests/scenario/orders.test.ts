@@ -1,0 +1,190 @@
+/**
+ * The worked orders of docs/behaviour.md, "How many runners", told by the whole system: in whatever order and however
+ * late things are heard of, each job gets one runner. Each order is played with statistics of either kind.
+ */
+import assert from "node:assert/strict";
+import { PODS, refOf } from "../../src/k8s/resource.ts";
+import type { ServiceBehaviour } from "../../src/sim/actions_service/behaviour.ts";
+import type { NetworkEffect, SeenRequest } from "../../src/sim/network.ts";
+import { SimSystem, type SystemOptions } from "../support/sim_system.ts";
+import { table } from "../support/table.ts";
+
+interface Order {
+  readonly behaviour?: Partial<ServiceBehaviour>;
+  readonly options?: Partial<SystemOptions>;
+  /** What is there before the first job. */
+  readonly before?: (system: SimSystem, scaleSetId: number) => void;
+  readonly play: (system: SimSystem, scaleSetId: number) => Promise<void>;
+  /** Runners made for a job, at most. Default 1. */
+  readonly ratio?: number;
+  /** Runners made besides. Default 0. */
+  readonly more?: number;
+}
+
+const watchOf = (plural: string) => ({ client, isWatch, url }: SeenRequest) =>
+  client === "arc-controller" && isWatch && url.pathname.endsWith(`/${plural}`);
+
+/** From now on the controllers hear of a kind so late. */
+function late(system: SimSystem, plural: string, ms = 1_000): void {
+  const { network } = system.world;
+  network.inject({ name: `${plural} late`, matches: watchOf(plural), effect: { kind: "lag", ms } });
+  network.cut(watchOf(plural));
+}
+
+function onListener(system: SimSystem, method: string, path: RegExp, effect: NetworkEffect): () => void {
+  return system.world.network.inject({
+    name: `${method} ${path}`,
+    matches: (request) =>
+      /listener$/.test(request.client) && request.method === method && path.test(request.url.pathname),
+    effect,
+  });
+}
+
+async function burst(system: SimSystem, jobs: number, durationMs = 2_000): Promise<void> {
+  system.queueJobs("linux", jobs, { durationMs });
+  await system.allDone();
+}
+
+async function steady(
+  system: SimSystem,
+  jobs: number,
+  options: { readonly everyMs?: number; readonly durationMs?: number; readonly each?: (job: number) => unknown } = {},
+): Promise<void> {
+  const { everyMs = 200, durationMs = 2_000, each } = options;
+  for (let job = 0; job < jobs; job++) {
+    system.queueJobs("linux", 1, { durationMs });
+    await system.run(everyMs);
+    await each?.(job);
+  }
+  await system.allDone();
+}
+
+/** Somebody deletes the listener's pod. */
+async function stopListener(system: SimSystem, gracePeriodSeconds?: number): Promise<void> {
+  const [pod] = system.listenerPods();
+  if (pod) await system.done(system.kubectl.delete(PODS, refOf(pod), { gracePeriodSeconds }));
+}
+
+const ORDERS: Readonly<Record<string, Order>> = {
+  "the facts of JobStarted 1 s late": {
+    before: (system) => {
+      onListener(system, "PATCH", /\/ephemeralrunners\/[^/]+\/status$/, { kind: "slow", ms: 1_000 });
+    },
+    play: (system) => steady(system, 40),
+  },
+  "JobStarted itself 1 s late": {
+    behaviour: { startedEventDelayMs: 1_000 },
+    play: (system) => steady(system, 40),
+  },
+  "the watch of runner sets 1 s late in a burst of 100": {
+    before: (system) => late(system, "ephemeralrunnersets"),
+    play: (system) => burst(system, 100),
+  },
+  "the watch of runners 1 s late": {
+    before: (system) => late(system, "ephemeralrunners"),
+    play: (system) => steady(system, 40),
+  },
+  "JobCompleted long before the pod ends": {
+    options: { kubelet: { exitDelayMs: 5_000 } },
+    play: (system) => steady(system, 40),
+  },
+  "the pod ends 2 s before JobCompleted": {
+    behaviour: { completionDelayMs: 2_000 },
+    options: { kubelet: { exitDelayMs: 50 } },
+    play: (system) => steady(system, 40),
+  },
+  "statistics 1 s late in a burst of 100": {
+    behaviour: { statisticsLagMs: 1_000 },
+    play: (system) => burst(system, 100),
+    ratio: 1.05,
+  },
+  "statistics 1 s late in a steady load": {
+    behaviour: { statisticsLagMs: 1_000 },
+    play: (system) => steady(system, 80),
+    ratio: 1.05,
+  },
+  "jobs cancelled before they started": {
+    play: async (system) => {
+      const jobs = system.queueJobs("linux", 20);
+      await system.run(300);
+      for (const job of jobs.slice(0, 5)) system.world.service.cancel(job);
+      await system.allDone();
+    },
+  },
+  "the controller restarted every 2 s": {
+    play: (system) =>
+      steady(system, 40, {
+        each: (job) => {
+          if (job % 10 !== 9) return;
+          system.controllers.at(-1)!.kill();
+          system.startController();
+        },
+      }),
+  },
+  "every message sent twice": {
+    play: async (system, id) => {
+      const known = new Set<string>();
+      system.world.network.inject({
+        name: "the first deletion of a message fails",
+        matches: ({ method, url: { pathname } }) =>
+          method === "DELETE" && /\/messages\/\d+\/\d+$/.test(pathname) && known.size < known.add(pathname).size,
+        effect: { kind: "status", status: 503 },
+      });
+      await steady(system, 40, { each: () => system.world.service.controls.resendMessages(id) });
+      assert.ok(known.size > 5, `only ${known.size} messages`);
+    },
+  },
+  "the listener restarted with jobs running": {
+    play: (system) => steady(system, 40, { each: async (job) => job % 10 === 9 && await stopListener(system) }),
+  },
+  "the listener killed with jobs running": {
+    play: (system) => steady(system, 40, { each: async (job) => job % 10 === 9 && await stopListener(system, 0) }),
+  },
+  "50 starts and 50 ends in one message": {
+    behaviour: { needsAcquire: false, batchSize: 200, batchWindowMs: 1_500 },
+    play: async (system) => {
+      const { ledger } = system.world.service;
+      system.queueJobs("linux", 50, { durationMs: 4_000 });
+      const jobs = () => [...ledger.jobs.values()];
+      await system.until("50 jobs run", () => jobs().filter(({ startedAt }) => startedAt !== undefined).length === 50);
+      await system.run(1_600);
+      system.queueJobs("linux", 50, { durationMs: 4_000 });
+      await system.run(2_000);
+      const before = ledger.messagesDelivered;
+      assert.equal(jobs().filter(({ completedAt }) => completedAt !== undefined).length, 0, "none has ended yet");
+      await system.until(
+        "50 have ended",
+        () => jobs().filter(({ completedAt }) => completedAt !== undefined).length === 50,
+      );
+      await system.run(1_000);
+      assert.equal(jobs().filter(({ startedAt }) => startedAt !== undefined).length, 100, "all have started");
+      assert.equal(ledger.messagesDelivered, before, "the listener has not heard of any of it");
+      await system.allDone();
+    },
+  },
+  "statistics too high by 3": {
+    before: (system, id) => system.world.service.controls.setPhantomJobs(id, 3),
+    play: async (system, id) => {
+      await steady(system, 40);
+      system.world.service.controls.setPhantomJobs(id, 0);
+      await burst(system, 10);
+    },
+    more: 3,
+  },
+};
+
+for (const statisticsAt of ["creation", "delivery"] as const) {
+  table(`worked order, statistics of a message's ${statisticsAt}`, ORDERS, async (order) => {
+    const { behaviour, options, before, play, ratio = 1, more = 0 } = order;
+    await SimSystem.story({ ...options, behaviour: { ...behaviour, statisticsAt } }, async (system) => {
+      const id = await system.scaleSet("linux", { maxRunners: 200 });
+      before?.(system, id);
+      await play(system, id);
+      await system.quiet(0, 90_000);
+      const jobs = system.world.service.ledger.jobs.size;
+      system.assertSound();
+      assert.ok(system.made >= jobs - system.world.report().jobs.cancelled);
+      assert.ok(system.made <= jobs * ratio + more, `${system.made} runners for ${jobs} jobs`);
+    });
+  });
+}
