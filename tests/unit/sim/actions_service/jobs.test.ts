@@ -11,7 +11,8 @@ async function working(behaviour: Partial<ServiceBehaviour> = {}) {
   const session = await world.session(id);
   const types: string[] = [];
   const read = async () => {
-    for (let last: number | undefined;;) {
+    let last: number | undefined;
+    for (;;) {
       const reply = await world.startPoll(session, 1000, last);
       if (reply.status === 202) continue;
       if (reply.status !== 200) return;
