@@ -13,7 +13,17 @@ import { Informer } from "../k8s/informer.ts";
 import { LeaderLease } from "../k8s/lease.ts";
 import type { KubeClient, KubeServer, Selection } from "../k8s/client.ts";
 import type { RateLimit } from "../k8s/rate_limit.ts";
-import { type KubeObject, type ObjectRef, type Pod, PODS, type Resource, type Stored } from "../k8s/resource.ts";
+import {
+  controllerOf,
+  type KubeObject,
+  type ObjectRef,
+  type Pod,
+  PODS,
+  type Resource,
+  type Secret,
+  SECRETS,
+  type Stored,
+} from "../k8s/resource.ts";
 import type { Overlay } from "../k8s/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TransportFactory } from "../lib/http.ts";
@@ -239,9 +249,21 @@ function overlays(informers: Informers, namespace: string, uncached: Caches["unc
     [EPHEMERAL_RUNNERS.plural]: informers.runners.store,
     [AUTOSCALING_LISTENERS.plural]: informers.listeners.store,
     [PODS.plural]: pods,
+    [SECRETS.plural]: withoutRunnersSecrets(uncached.secrets),
   };
   // Each store is told of objects of its own kind only, which the table says and the type can't.
   return (kind: Resource) => (stores[kind.plural] as Overlay<KubeObject> | undefined) ?? uncachedOf(uncached, kind);
+}
+
+/** A runner's secret is written once and never read again: there is nothing to remember of thousands of them. */
+function withoutRunnersSecrets(secrets: Caches["uncached"]["secrets"]): Overlay<Secret> {
+  return {
+    versionOf: (ref) => secrets.versionOf?.(ref),
+    wrote(secret) {
+      if (controllerOf(secret)?.kind !== EPHEMERAL_RUNNERS.kind) secrets.wrote(secret);
+    },
+    deleted: (uid, left) => secrets.deleted(uid, left),
+  };
 }
 
 /** While lists are missing, says once a while which and why: a missing definition is the usual cause. */
