@@ -1,7 +1,7 @@
 /**
  * A real Kubernetes control plane for tests: etcd, kube-apiserver and, when asked for, kube-controller-manager as
- * child processes on free loopback ports, from the binaries in KUBEBUILDER_ASSETS (the convention of controller-runtime's
- * envtest: a folder with those names). There is no kubelet and no scheduler: a test gives pods their status.
+ * child processes on free loopback ports, from the binaries in KUBEBUILDER_ASSETS (envtest's convention: a folder with
+ * those names). There is no kubelet and no scheduler: a test gives pods their status.
  *
  * RBAC is on. The ServiceAccount admission plugin is off unless asked for: it wants a `default` account in each
  * namespace. The processes end with this one, however it ends: a guard waits for the end of a pipe that only this

@@ -1,4 +1,4 @@
-/** What the cluster's own controllers do: namespaces end, default accounts come, CRDs are served, quotas are counted. */
+/** The cluster's own controllers: namespaces end, default accounts come, CRDs are served, quotas are counted. */
 import { rfc3339 } from "../../lib/clock.ts";
 import { remove } from "./deletes.ts";
 import { CRDS, kindOfCrd, NAMESPACES, QUOTAS, SERVICE_ACCOUNTS } from "./kinds.ts";

@@ -147,7 +147,7 @@ function openApiSchema(kind: Kind): object {
   };
 }
 
-/** Enough of the operations for kubectl: which kind a path has, and that unknown fields can be refused by the server. */
+/** Enough of the operations for kubectl: which kind a path has, and that the server can refuse unknown fields. */
 function openApiPaths(kind: Kind): [string, object][] {
   const root = kind.group === "" ? `/api/${kind.version}` : `/apis/${groupVersion(kind)}`;
   const collection = `${root}/${kind.namespaced ? "namespaces/{namespace}/" : ""}${kind.plural}`;

@@ -13,6 +13,7 @@ import {
   openApiIndex,
   resourceList,
 } from "./discovery.ts";
+import { patch } from "./patching.ts";
 import { fromProtobuf, PROTOBUF } from "./protobuf.ts";
 import { list, listText, rowObjectOf, type Selected, selectedEntries, watch } from "./reads.ts";
 import { plain, reply, stream } from "./reply.ts";
@@ -24,7 +25,7 @@ import { partialText, Printer } from "./table.ts";
 import type { Kind } from "./types.ts";
 import type { Watch } from "./watch.ts";
 import { existing, type World } from "./world.ts";
-import { create, patch, replace, type WriteOptions } from "./writes.ts";
+import { create, replace, type WriteOptions } from "./writes.ts";
 
 /** What the handlers need from the server. */
 export interface Hooks {

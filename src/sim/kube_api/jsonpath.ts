@@ -7,7 +7,10 @@ type Step =
   | { readonly all: true }
   | { readonly where: string; readonly equals: string };
 
-/** Compiles a path such as `.status.conditions[?(@.type=="Ready")].status`. @throws RangeError for what it cannot read */
+/**
+ * Compiles a path such as `.status.conditions[?(@.type=="Ready")].status`.
+ * @throws RangeError for what it cannot read
+ */
 export function jsonPath(path: string): (value: unknown) => unknown[] {
   const steps = parse(path);
   return (value) => steps.reduce<unknown[]>((found, step) => found.flatMap((item) => take(item, step)), [value]);

@@ -6,10 +6,12 @@
  * - No RBAC: whoever gets in may do everything. Without an admin token everybody gets in.
  * - No field ownership: managedFields are not kept, server-side apply is a merge that never conflicts.
  * - Built-in kinds are validated in what this project could get wrong, not in everything; nodes and quotas hardly at
- *   all. Quantities are not parsed: a wrong one is stored. Priority classes and admission webhooks do not exist.
+ *   all. Quantities are not parsed: a wrong one is stored. There are no priority classes.
  * - One version of a CRD is served (the stored one, no conversion). CEL rules (`x-kubernetes-validations`) and scale
  *   subresources are not evaluated.
- * - Protobuf is read for a few built-in kinds and never written; no OpenAPI v2, no logs, exec, attach, port-forward; no webhooks, no API priority and fairness.
+ * - Protobuf is read for a few built-in kinds and never written.
+ * - No OpenAPI v2, which `kubectl apply` before 1.29 needs.
+ * - No logs, exec, attach, port-forward; no webhooks, no API priority and fairness.
  * - Events are served in the core group only (no events.k8s.io). Quotas count objects, not resources.
  * - Service accounts get no token secrets, namespaces no kube-root-ca.crt; pods get no account or token volume.
  * - Tokens are not JWTs that others could verify.

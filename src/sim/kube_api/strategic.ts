@@ -1,6 +1,7 @@
 /**
  * Strategic merge patches of built-in kinds: lists merge by the key of their items where the kinds' Go types say so,
- * and are replaced elsewhere. The keys: https://kubernetes.io/docs/reference/generated/kubernetes-api/ ("patch strategy").
+ * and are replaced elsewhere. The keys are the "patch strategy" of the API reference:
+ * https://kubernetes.io/docs/reference/generated/kubernetes-api/
  */
 import { badRequest, StatusError } from "./status.ts";
 import { asArray, asObject, type Json, same } from "./types.ts";
@@ -26,7 +27,6 @@ const POD_SPEC: Readonly<Record<string, string>> = {
   schedulingGates: "name",
   topologySpreadConstraints: "topologyKey",
   volumes: "name",
-  "volumes.projected.sources": "-",
 };
 
 const METADATA: Readonly<Record<string, string>> = {
@@ -52,8 +52,7 @@ function prefixed(prefix: string, keys: Readonly<Record<string, string>>): Recor
 
 /** The merge key of the list at `path` of a kind; "" for a set, undefined for a list that is replaced whole. */
 export function mergeKeyOf(kind: string, path: string): string | undefined {
-  const key = METADATA[path] ?? OF_KIND[kind]?.[path];
-  return key === "-" ? undefined : key;
+  return METADATA[path] ?? OF_KIND[kind]?.[path];
 }
 
 /**

@@ -1,10 +1,8 @@
-/** Create, update and patch: from what a client sends to what is stored. */
-import { load } from "js-yaml";
-import { applied } from "./apply.ts";
+/** Create and update: from what a client sends to what is stored. */
 import { builtInErrors, builtInUpdateErrors, prepared, preparedUpdate } from "./built_in.ts";
+import { read, refuseOtherName, refuseOtherNamespace, refuseUpdate } from "./input.ts";
 import { CREATED_BY_PUT } from "./kinds.ts";
 import { countsAsChange, metaErrors, metaUpdateErrors, newMeta, updatedMeta } from "./meta.ts";
-import { jsonPatch, mergePatch } from "./patches.ts";
 import { refuseOverQuota } from "./quota.ts";
 import { preparedPodStatus } from "./pod_defaults.ts";
 import { prune, withDefaults } from "./schema.ts";
@@ -18,25 +16,11 @@ import {
   MODIFIED,
   notFound,
   refuseInvalid,
-  StatusError,
-  unsupportedMediaType,
 } from "./status.ts";
 import { Entry, storageKey } from "./storage.ts";
-import { strategicPatch } from "./strategic.ts";
-import {
-  asArray,
-  asObject,
-  groupVersion,
-  type Json,
-  type Kind,
-  type Obj,
-  resourceName,
-  same,
-  textAt,
-  without,
-} from "./types.ts";
+import { asArray, asObject, groupVersion, type Json, type Kind, type Obj, same, textAt, without } from "./types.ts";
 import { validate } from "./validate.ts";
-import { existing, refuseClosedNamespace, type World } from "./world.ts";
+import { refuseClosedNamespace, type World } from "./world.ts";
 
 /** What a write is about. */
 export interface Target {
@@ -110,105 +94,8 @@ export function replace(world: World, target: Target, body: unknown, options: Wr
   return { entry: change(world, target, old, given, options), created: false };
 }
 
-const MERGE = "application/merge-patch+json";
-const JSON_PATCH = "application/json-patch+json";
-const STRATEGIC = "application/strategic-merge-patch+json";
-const APPLY = "application/apply-patch+yaml";
-
-/** Patches an object, or its status. @throws StatusError */
-export function patch(
-  world: World,
-  target: Target,
-  contentType: string,
-  text: string,
-  options: WriteOptions & { readonly fieldManager: string },
-): Written {
-  const { kind, namespace, name } = target;
-  const accepted = kind.custom ? [JSON_PATCH, MERGE, APPLY] : [JSON_PATCH, MERGE, STRATEGIC, APPLY];
-  if (!accepted.includes(contentType)) throw unsupportedMediaType(accepted, kind);
-  if (contentType === APPLY) return apply(world, target, text, options);
-  const old = existing(world, kind, namespace, name);
-  const changes = parsedPatch(text, contentType === JSON_PATCH);
-  const whole = old.object as Json;
-  const given = contentType === JSON_PATCH
-    ? jsonPatch(whole, changes)
-    : contentType === MERGE
-    ? mergePatch(whole, changes)
-    : strategicPatch(kind.kind, whole, changes);
-  const object = read(kind, given);
-  refuseOtherName(name, asObject(object.metadata) ?? {});
-  try {
-    return { entry: change(world, target, old, object, options), created: false };
-  } catch (error) {
-    throw error instanceof DecodeError ? error.asPatchError() : error;
-  }
-}
-
-function parsedPatch(text: string, isJsonPatch: boolean): unknown {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    throw badRequest(isJsonPatch ? "error decoding patch: unexpected end of JSON input" : "invalid JSON patch");
-  }
-  if (isJsonPatch && !Array.isArray(parsed)) {
-    throw badRequest(
-      "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
-    );
-  }
-  return parsed;
-}
-
-/** Server-side apply, as a merge: nobody owns a field, so nothing conflicts and nothing that is left out is removed. */
-function apply(
-  world: World,
-  target: Target,
-  text: string,
-  options: WriteOptions & { readonly fieldManager: string },
-): Written {
-  const { kind, namespace, name } = target;
-  if (options.fieldManager === "") {
-    const error = {
-      field: "fieldManager",
-      reason: "FieldValueRequired",
-      message: "Required value: is required for apply patch",
-    };
-    throw new StatusError(422, "Invalid", `PatchOptions.meta.k8s.io "" is invalid: ${error.field}: ${error.message}`, {
-      group: "meta.k8s.io",
-      kind: "PatchOptions",
-      causes: [error],
-    });
-  }
-  const configuration = asObject(parsedYaml(text));
-  if (!configuration) throw badRequest("error decoding YAML: the configuration is no object");
-  const meta = { ...asObject(configuration.metadata) };
-  refuseOtherName(name, meta);
-  const old = world.storage.table(kind).get(storageKey(kind, namespace, name));
-  if (!old) {
-    if (target.subresource !== "") throw notFound(kind, name);
-    if (textAt(meta, "uid") !== "" || textAt(meta, "resourceVersion") !== "") {
-      throw conflict(
-        kind,
-        name,
-        `uid mismatch: the provided object specified uid ${textAt(meta, "uid")}, and no existing object was found`,
-      );
-    }
-    return create(world, target, { ...configuration, metadata: { ...meta, name } }, options);
-  }
-  const given = read(kind, applied(kind, old.object, configuration));
-  return { entry: change(world, target, old, given, options), created: false };
-}
-
-function parsedYaml(text: string): unknown {
-  try {
-    return text.trimStart().startsWith("{") ? JSON.parse(text) : load(text);
-  } catch {
-    throw badRequest("error decoding YAML");
-  }
-}
-
 /** Makes `given` the object's new state, as far as it may be. */
-function change(world: World, target: Target, old: Entry, given: Json, options: WriteOptions): Entry {
+export function change(world: World, target: Target, old: Entry, given: Json, options: WriteOptions): Entry {
   const { kind, name, subresource } = target;
   const before = old.object;
   const meta = asObject(given.metadata) ?? {};
@@ -283,55 +170,4 @@ function errorsOf(kind: Kind, object: Obj): FieldError[] {
   if (kind.custom && kind.schema) errors.push(...validate(object, kind.schema));
   if (!kind.custom) errors.push(...builtInErrors(object));
   return errors;
-}
-
-/** The body as an object of the kind. @throws StatusError 400, or 422 for another kind of the same group */
-function read(kind: Kind, body: unknown): Json {
-  const object = asObject(body);
-  if (!object) {
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error`,
-    );
-  }
-  const apiVersion = textAt(object, "apiVersion");
-  const name = textAt(object, "kind");
-  if (kind.custom) {
-    if (apiVersion !== groupVersion(kind)) {
-      throw badRequest(
-        `the API version in the data (${apiVersion}) does not match the expected API version (${groupVersion(kind)})`,
-      );
-    }
-    if (name !== kind.kind) {
-      const wrong = { ...kind, kind: name };
-      refuseInvalid(wrong, textAt(object, "metadata", "name"), [invalidValue("kind", name, `must be ${kind.kind}`)]);
-    }
-  } else if ((apiVersion !== "" && apiVersion !== groupVersion(kind)) || (name !== "" && name !== kind.kind)) {
-    throw badRequest(`${name} in version "${apiVersion}" cannot be handled as a ${kind.kind}`);
-  }
-  return object;
-}
-
-function refuseOtherName(name: string, meta: Json): void {
-  const own = textAt(meta, "name");
-  if (own !== "" && own !== name) {
-    throw badRequest(`the name of the object (${own}) does not match the name on the URL (${name})`);
-  }
-}
-
-function refuseOtherNamespace(kind: Kind, namespace: string, meta: Json): void {
-  const own = textAt(meta, "namespace");
-  if (own === "" || own === namespace) return;
-  if (!kind.namespaced) throw badRequest("namespace may not be set on cluster-scoped objects");
-  throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
-}
-
-/** A refusal that names the resource, not the kind: what the storage layer finds. */
-function refuseUpdate(kind: Kind, name: string, causes: readonly FieldError[]): never {
-  const lines = causes.map(({ field, message }) => `${field}: ${message}`).join(", ");
-  throw new StatusError(422, "Invalid", `${resourceName(kind)} "${name}" is invalid: ${lines}`, {
-    name,
-    ...(kind.group === "" ? {} : { group: kind.group }),
-    kind: kind.plural,
-    causes,
-  });
 }

@@ -75,7 +75,13 @@ test("protobuf: a secret", () => {
   assert.deepEqual(fromProtobuf(body("Secret", message([1, meta], [2, entry], [3, "Opaque"], [5, 1]))), {
     kind: "Secret",
     apiVersion: "v1",
-    metadata: { name: "näme", namespace: "default", generation: 300, labels: { app: "x" }, finalizers: ["a/b", "c/d"] },
+    metadata: {
+      name: "näme",
+      namespace: "default",
+      generation: 300,
+      labels: { app: "x" },
+      finalizers: ["a/b", "c/d"],
+    },
     data: { key: "AP+A" },
     type: "Opaque",
     immutable: true,
