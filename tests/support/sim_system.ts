@@ -43,7 +43,7 @@ export interface SystemOptions extends Partial<Omit<WorldOptions, "clock" | "lis
   readonly waits?: Partial<Waits>;
   readonly listenerWaits?: Partial<LoopWaits>;
   /** What runs in listener pods instead of the real listener. */
-  readonly listener?: ListenerProgram;
+  readonly listener?: (system: SimSystem) => ListenerProgram;
   /** Whether controllers are started with the world. Default: one. */
   readonly controllers?: number;
 }
@@ -354,7 +354,7 @@ export class SimSystem {
   }
 
   async #listener(...[context]: Parameters<ListenerProgram>): Promise<number> {
-    const program = this.#options.listener ?? listenerProgram({
+    const program = this.#options.listener?.(this) ?? listenerProgram({
       transports: this.world.transports,
       kubeTransport: this.world.network.transport,
       clock: this.clock,
