@@ -112,16 +112,18 @@ table("a call that nobody can mean ends with 2 and one line", {
   assert.match(oneLine(ran), says);
 });
 
+const CONFIG = {
+  configure_url: "https://github.com/acme",
+  github_token: "x",
+  runner_scale_set_id: 1,
+  ephemeral_runner_set_name: "a",
+  ephemeral_runner_set_namespace: "b",
+};
+
 table("a listener with a broken config.json ends with 2 and names the field", {
   "no JSON": { text: "{", says: /config\.json/ },
-  "no configure_url": { text: "{}", says: /configure_url/ },
-  "a count that is a text": {
-    text: JSON.stringify({
-      ...{ configure_url: "https://github.com/acme", github_token: "x", runner_scale_set_id: 1 },
-      ...{ ephemeral_runner_set_name: "a", ephemeral_runner_set_namespace: "b", max_runners: "10" },
-    }),
-    says: /max_runners/,
-  },
+  "a field that is missing": { text: JSON.stringify({ ...CONFIG, configure_url: undefined }), says: /configure_url/ },
+  "a count that is a text": { text: JSON.stringify({ ...CONFIG, max_runners: "10" }), says: /max_runners/ },
 }, ({ text, says }) => {
   const ran = listener(file("config.json", text));
   assert.equal(ran.code, 2, ran.out + ran.err);
