@@ -18,7 +18,18 @@ import {
   refuseInvalid,
 } from "./status.ts";
 import { Entry, storageKey } from "./storage.ts";
-import { asArray, asObject, groupVersion, type Json, type Kind, type Obj, same, textAt, without } from "./types.ts";
+import {
+  asArray,
+  asObject,
+  groupVersion,
+  type Json,
+  type Kind,
+  type Obj,
+  same,
+  type Schema,
+  textAt,
+  without,
+} from "./types.ts";
 import { validate } from "./validate.ts";
 import { refuseClosedNamespace, type World } from "./world.ts";
 
@@ -104,10 +115,11 @@ export function change(world: World, target: Target, old: Entry, given: Json, op
   refuseInvalid(kind, name, metaUpdateErrors(before, meta));
 
   let after = merged(kind, subresource, before, given, meta);
-  after = shaped(kind, after, options);
+  const checked = ofChanges(kind, before, after);
+  after = shaped(checked, after, options);
   if (!kind.custom && subresource === "") after = preparedUpdate(before, after);
   if (kind.kind === "Pod" && !kind.custom) after = preparedPodStatus(before, after);
-  const errors = errorsOf(kind, after);
+  const errors = errorsOf(checked, after);
   if (!kind.custom && subresource === "") errors.push(...builtInUpdateErrors(before, after));
   refuseInvalid(kind, name, errors);
 
@@ -142,6 +154,19 @@ function merged(kind: Kind, subresource: string, before: Obj, given: Json, meta:
   if (!kind.status) return { ...given, ...identity, metadata };
   const { status: _, ...rest } = given;
   return { ...rest, ...identity, metadata, ...(before.status === undefined ? {} : { status: before.status }) };
+}
+
+const ANYTHING: Schema = { "x-kubernetes-preserve-unknown-fields": true };
+
+/** The kind as far as a change concerns it: fields that are shared with the old state are not looked at again. */
+function ofChanges(kind: Kind, before: Obj, after: Obj): Kind {
+  const { schema } = kind;
+  if (!schema?.properties) return kind;
+  const properties = Object.entries(schema.properties).map(([name, property]) => [
+    name,
+    after[name] !== undefined && after[name] === before[name] ? ANYTHING : property,
+  ]);
+  return { ...kind, schema: { ...schema, properties: Object.fromEntries(properties) } };
 }
 
 /** Prunes and defaults by the kind's schema. */
