@@ -176,8 +176,9 @@ class Loop {
       const poll = session.poll({ capacity: limits().maxRunners, lastMessageId, signal: cut.signal });
       return await unlessAborted(poll, cut.signal);
     } catch (error) {
-      if (mayHaveLost(error)) this.#demand.suspect();
       const { reason } = cut.signal;
+      // What is missed already comes with the next session: no reason to suspect that one too.
+      if (!isMissed(reason) && mayHaveLost(error)) this.#demand.suspect();
       if (!(reason instanceof PollCut)) throw error;
       if (reason.why === "changed") return "changed";
       throw reason;
