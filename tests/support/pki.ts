@@ -17,6 +17,8 @@ export interface Authority {
   readonly ca: string;
   /** A certificate for DNS names and IPv4 addresses; the first one is the subject's common name too. */
   issue(...names: string[]): Identity;
+  /** A certificate with an RSA key, as applications of Entra ID have. */
+  issueRsa(name: string): Identity;
 }
 
 interface Subject {
@@ -46,6 +48,13 @@ export function authority(name = "test authority"): Authority {
           extension("2.5.29.37", false, usages),
           authorityKeyIdentifier(pair.publicKey),
         ]),
+        key: own.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      };
+    },
+    issueRsa(name) {
+      const own = generateKeyPairSync("rsa", { modulusLength: 2048 });
+      return {
+        cert: certificate(issuer, { name, key: own.publicKey }, [authorityKeyIdentifier(pair.publicKey)]),
         key: own.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
       };
     },
