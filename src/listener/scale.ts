@@ -149,10 +149,10 @@ export function wantsReading(state: ScaleState, at: number): boolean {
 
 /**
  * Whether the scale set's figures speak of events that were not told: a message may have got lost on its way. At a
- * session's beginning they can't say: its figures hold what is still in the queue.
+ * session's beginning they can't say, unless there were no jobs: its figures hold what is still in the queue.
  */
 export function speaksOfMore(state: ScaleState, statistics: Statistics, limits: Limits): boolean {
-  if (state.catchingUp) return true;
+  if (state.catchingUp && state.own.assigned > 0) return true;
   const { assigned, running } = countIn(statistics);
   const offered = statistics.totalAvailableJobs > 0 && assigned < limits.maxRunners;
   return offered || assigned !== state.own.assigned || running !== state.own.running;
@@ -204,6 +204,8 @@ function takeMessage(
     known: knowAlso(state.known, fresh.map(keyOf)),
     doubt: state.doubt || countable.length < told.length ||
       (state.catchingUp && countable.some((event) => timeOf(event) === undefined)),
+    // Messages come in their order: what the session found in the queue has been told before an event that is younger.
+    catchingUp: state.catchingUp && countable.every((event) => timeOf(event) === undefined),
     drained: false,
     settled: false,
     readings: 0,

@@ -18,7 +18,15 @@ import { ControllerApp } from "../../src/commands/controller_app.ts";
 import { listenerProgram } from "../../src/commands/listener_in_process.ts";
 import type { Waits } from "../../src/controllers/shared/waits.ts";
 import { HttpKubeClient } from "../../src/k8s/http_client.ts";
-import { type KubeObject, type Pod, PODS, type Resource, SECRETS, type Stored } from "../../src/k8s/resource.ts";
+import {
+  type KubeObject,
+  type Pod,
+  PODS,
+  type Resource,
+  resource,
+  SECRETS,
+  type Stored,
+} from "../../src/k8s/resource.ts";
 import { type Log, logOf, silentLog } from "../../src/lib/log.ts";
 import { createLog } from "../../src/lib/logtape.ts";
 import { Metrics } from "../../src/lib/metrics.ts";
@@ -33,6 +41,14 @@ import { SimProcess } from "./sim_process.ts";
 
 export const CONTROLLER_NAMESPACE = "arc-systems";
 export const RUNNER_NAMESPACE = "arc-runners";
+interface Event extends KubeObject {
+  readonly type?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string };
+}
+const EVENTS = resource<Event>("", "v1", "Event", "events");
+const RESTART_MS = 1_000;
 const VERSION = { version: "0.14.2", commit: "simulated" };
 
 export interface SystemOptions extends Partial<Omit<WorldOptions, "clock" | "listener" | "namespaces">> {
@@ -133,7 +149,11 @@ export class SimSystem {
       kill: () => process.kill(),
       stop: () => stop.abort(new Error("the controller is asked to end")),
     };
-    void this.#controller(name, process).run(stop.signal).then((why) => state.end = why ?? "stopped");
+    void this.#controller(name, process).run(stop.signal).then((why) => {
+      state.end = why ?? "stopped";
+      // As its Deployment does with one that has ended by itself.
+      if (why !== undefined) this.clock.after(RESTART_MS, () => this.startController());
+    });
     this.controllers.push(controller);
     return controller;
   }
@@ -219,6 +239,11 @@ export class SimSystem {
     );
   }
 
+  /** So many jobs have ended. */
+  async jobsDone(count: number, limitMs = 120_000): Promise<void> {
+    await this.until(`${count} jobs are done`, () => this.world.report().jobs.done >= count, limitMs);
+  }
+
   /** No runner of a job is left over. */
   async quiet(idle = 0, limitMs = 60_000): Promise<void> {
     await this.until(`${idle} runners are left`, () => {
@@ -269,6 +294,16 @@ export class SimSystem {
   condition(name: string, type: string): string | undefined {
     const found = this.ars(name)?.status?.conditions?.find((condition) => condition.type === type);
     return found && `${found.status} ${found.reason}`;
+  }
+
+  /** What was told of objects, oldest first. */
+  events(): { readonly type?: string; readonly reason?: string; readonly message?: string; readonly object: string }[] {
+    return this.objects(EVENTS).map(({ type, reason, message, involvedObject: { kind, name } = {} }) => ({
+      type,
+      reason,
+      message,
+      object: `${kind} ${name}`,
+    }));
   }
 
   /** How many runners were registered at the service so far. */
