@@ -93,9 +93,19 @@ export class Executor {
       case "delete":
         return await this.#delete(step);
       case "event":
-        this.#options.events.record(step.kind, step.about, step);
+        this.#tell(step);
         return { changed: false };
     }
+  }
+
+  /** Where events can't be written (rights, a lost API server) the log still says what happened. */
+  #tell(step: EventStep): void {
+    const { namespace, name } = refOf(step.about);
+    const { type, reason, message } = step;
+    const fields = { kind: step.kind.kind, namespace, name, reason, what: message };
+    if (type === "Warning") this.#options.log.warn("event", fields);
+    else this.#options.log.info("event", fields);
+    this.#options.events.record(step.kind, step.about, step);
   }
 
   async #create(step: CreateStep): Promise<Done> {

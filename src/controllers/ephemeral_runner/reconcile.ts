@@ -168,9 +168,6 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
   told(key: string, result: StepResult): boolean {
     const { step } = result;
     const memory = this.#memories.get(key);
-    if (step.do === "event" && result.ok) {
-      this.#log.info("runner event", { key, reason: step.reason, message: step.message });
-    }
     if (!memory) return false;
     if (step.do === "create" && step.kind === SECRETS && result.ok) {
       // "Already there" may mean that another process made it, for another registration.
