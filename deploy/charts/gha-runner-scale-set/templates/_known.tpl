@@ -1,0 +1,80 @@
+{{/* Made from values.yaml by `npm run charts`. */}}
+{{- define "arc-set.known" -}}
+{
+  "": [
+    "githubConfigUrl",
+    "githubConfigSecret",
+    "runnerScaleSetName",
+    "scaleSetLabels",
+    "runnerGroup",
+    "minRunners",
+    "maxRunners",
+    "proxy",
+    "githubServerTLS",
+    "keyVault",
+    "networkPolicy",
+    "containerMode",
+    "template",
+    "listenerTemplate",
+    "hardenedListener",
+    "listenerMetrics",
+    "controllerServiceAccount",
+    "rbac",
+    "namespaceOverride",
+    "labels",
+    "annotations",
+    "resourceMeta"
+  ],
+  "proxy.": [
+    "http",
+    "https",
+    "noProxy"
+  ],
+  "githubServerTLS.": [
+    "certificateFrom",
+    "runnerMountPath"
+  ],
+  "keyVault.": [
+    "type",
+    "proxy",
+    "azureKeyVault",
+    "azure_key_vault"
+  ],
+  "networkPolicy.": [
+    "enabled",
+    "egress"
+  ],
+  "containerMode.": [
+    "type",
+    "dindForm",
+    "kubernetesModeWorkVolumeClaim",
+    "kubernetesModeAdditionalRoleRules",
+    "kubernetesModeServiceAccount"
+  ],
+  "controllerServiceAccount.": [
+    "name",
+    "namespace"
+  ],
+  "rbac.": [
+    "extra"
+  ],
+  "resourceMeta.": [
+    "autoscalingRunnerSet",
+    "githubConfigSecret",
+    "managerRole",
+    "managerRoleBinding",
+    "noPermissionServiceAccount",
+    "kubernetesModeRole",
+    "kubernetesModeRoleBinding",
+    "kubernetesModeServiceAccount",
+    "autoscalingListener",
+    "listenerServiceAccount",
+    "listenerRole",
+    "listenerRoleBinding",
+    "listenerConfigSecret",
+    "ephemeralRunnerSet",
+    "ephemeralRunner",
+    "ephemeralRunnerConfigSecret"
+  ]
+}
+{{- end -}}
