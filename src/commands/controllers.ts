@@ -9,11 +9,12 @@ import { ephemeralRunnerSetController, keysOfSet } from "../controllers/ephemera
 import { ControllerMetrics } from "../controllers/shared/metrics.ts";
 import { RunnerBook } from "../controllers/shared/runner_book.ts";
 import type { ScaleSetGone } from "../controllers/shared/scale_set_gone.ts";
-import type { Services } from "../controllers/shared/services.ts";
+import type { GithubSource, Services } from "../controllers/shared/services.ts";
 import { ServicesPool } from "../controllers/shared/services_pool.ts";
 import type { Settings } from "../controllers/shared/settings.ts";
 import { SourceReader } from "../controllers/shared/source_reader.ts";
 import { BY_STATE } from "../controllers/shared/stores.ts";
+import type { VaultAccess } from "../controllers/shared/vault_source.ts";
 import type { SetStores, Uncached } from "../controllers/shared/stores_set.ts";
 import type { Waits } from "../controllers/shared/waits.ts";
 import type { KubeClient } from "../k8s/client.ts";
@@ -62,6 +63,8 @@ export interface ControllersDeps {
   readonly concurrency: number;
   readonly forceServer?: boolean;
   readonly hostname: string;
+  /** Without it no secret can come from a vault. */
+  readonly vaults?: VaultAccess;
 }
 
 /** Sets, runner sets and listeners are few: as many at a time as have something to do. */
@@ -82,8 +85,12 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     secrets: uncached.secrets,
     configMaps: uncached.configMaps,
     forceServer: deps.forceServer,
+    vaults: deps.vaults,
   });
-  const services = refreshing(servicePool(deps, sources), stores, wake("listener"));
+  const services = refreshing(servicePool(deps, sources), (source) => {
+    wakeListenersOf(stores, source, wake("listener"));
+    loops?.refreshed(source);
+  });
   const book = new RunnerBook();
   const common = { kube, clock, random, log, settings, waits };
 
@@ -95,7 +102,9 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     wake: wake("scaleSet"),
     hasOutdated: (uid) => informers.runners.store.count(BY_STATE, `${uid}/outdated`) > 0,
   });
-  const loops = settings.listenerMode === "embedded" ? embeddedLoops(deps, services, scaleSets.gone, wake) : undefined;
+  const loops: EmbeddedLoops | undefined = settings.listenerMode === "embedded"
+    ? embeddedLoops(deps, services, scaleSets.gone, wake)
+    : undefined;
   const listeners = autoscalingListeners({ ...common, stores, uncached, sources, loops, wake: wake("listener") });
   const runnerSets = ephemeralRunnerSetController({
     ...common,
@@ -209,12 +218,12 @@ function servicePool(deps: ControllersDeps, reader: SourceReader): ServicesPool 
 }
 
 /** A secret that is read again may also change what listeners are told. */
-function refreshing(services: Services, stores: SetStores, wakeListener: (key: string) => void): Services {
+function refreshing(services: Services, onRefresh: (source: GithubSource) => void): Services {
   return {
     of: (source) => services.of(source),
     refresh(source) {
       services.refresh(source);
-      wakeListenersOf(stores, source, wakeListener);
+      onRefresh(source);
     },
   };
 }

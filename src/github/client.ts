@@ -46,6 +46,7 @@ export function connect(connection: Connection): ActionsService {
     findRunner: (name, options) => runners.findRunner(calls, name, options),
     removeRunner: (id, options) => runners.removeRunner(calls, id, options),
     openSession: (id, owner, options) => sessions.openSession(calls, id, owner, options),
+    resume: (session) => sessions.resumeSession(calls, session),
     deleteSession: (id, session, options) => sessions.deleteSession(calls, id, session, options),
   };
 }

@@ -112,6 +112,8 @@ export interface ActionsService {
   removeRunner(id: number, options?: ServiceCallOptions): Promise<void>;
   /** @throws ServiceError kind "SessionConflict" while a session lives, also our own */
   openSession(scaleSetId: number, owner: string, options?: ServiceCallOptions): Promise<MessageSession>;
+  /** A session that was opened with other credentials, under these from now on. */
+  resume?(session: MessageSession): MessageSession;
   /** Ends a session that a former process left. Resolves too when it is not there. */
   deleteSession(scaleSetId: number, sessionId: string, options?: ServiceCallOptions): Promise<void>;
 }

@@ -41,7 +41,15 @@ export async function openSession(
     sessionSchema,
     options,
   );
-  return new QueueSession(calls, scaleSetId, reply);
+  const { sessionId: id, messageQueueUrl: url, messageQueueAccessToken: token } = reply;
+  const scaleSet = reply.runnerScaleSet ?? undefined;
+  const statistics = reply.statistics ?? scaleSet?.statistics;
+  return new QueueSession(calls, { id, scaleSetId, scaleSet, statistics }, { url, token });
+}
+
+/** The same session and queue; what the queue's token is renewed with are the credentials of `calls`. */
+export function resumeSession(calls: AdminCalls, session: MessageSession): MessageSession {
+  return session instanceof QueueSession ? session.under(calls) : session;
 }
 
 export async function deleteSession(
@@ -61,22 +69,41 @@ export async function deleteSession(
 /** What a queue call is, before the token. */
 type QueueCall = Omit<WireCall, "authorization" | "scaleSetId">;
 
+interface SessionFacts {
+  readonly id: string;
+  readonly scaleSetId: number;
+  readonly scaleSet: ScaleSet | undefined;
+  /** At the time of opening. */
+  readonly statistics: Statistics | undefined;
+}
+
+interface Queue {
+  readonly url: string;
+  readonly token: string;
+}
+
 class QueueSession implements MessageSession {
   readonly id: string;
   readonly scaleSet: ScaleSet | undefined;
   readonly statistics: Statistics | undefined;
   readonly #calls: AdminCalls;
   readonly #scaleSetId: number;
-  #queue: { readonly url: string; readonly token: string };
+  readonly #facts: SessionFacts;
+  #queue: Queue;
   #renewal: Promise<void> | undefined;
 
-  constructor(calls: AdminCalls, scaleSetId: number, reply: z.infer<typeof sessionSchema>) {
-    this.id = reply.sessionId;
-    this.scaleSet = reply.runnerScaleSet ?? undefined;
-    this.statistics = reply.statistics ?? this.scaleSet?.statistics;
+  constructor(calls: AdminCalls, facts: SessionFacts, queue: Queue) {
+    this.id = facts.id;
+    this.scaleSet = facts.scaleSet;
+    this.statistics = facts.statistics;
     this.#calls = calls;
-    this.#scaleSetId = scaleSetId;
-    this.#queue = { url: reply.messageQueueUrl, token: reply.messageQueueAccessToken };
+    this.#facts = facts;
+    this.#scaleSetId = facts.scaleSetId;
+    this.#queue = queue;
+  }
+
+  under(calls: AdminCalls): QueueSession {
+    return new QueueSession(calls, this.#facts, this.#queue);
   }
 
   /** Never repeated here: whoever polls in a loop backs off by itself, and knows that it is deaf meanwhile. */

@@ -133,11 +133,17 @@ class Loop {
   }
 
   /** Polls until the session is lost or the loop is to end. */
-  async #listen(session: MessageSession): Promise<void> {
+  async #listen(opened: MessageSession): Promise<void> {
+    let session = opened;
+    let service = this.#deps.service();
     let lastMessageId: number | undefined;
     this.#refreshedAt = this.#deps.clock.monotonic();
     while (!this.#stop.aborted) {
       try {
+        if (service !== this.#deps.service()) {
+          service = this.#deps.service();
+          session = service.resume?.(session) ?? session;
+        }
         await this.#refreshIfSilent(session);
         const message = await this.#poll(session, lastMessageId);
         if (message === "changed") continue;

@@ -14,7 +14,7 @@ import type { ListenerMetrics } from "../../listener/metrics.ts";
 import { same } from "../shared/drift.ts";
 import { type Problem, problemOf } from "../shared/problems.ts";
 import type { ScaleSetGone } from "../shared/scale_set_gone.ts";
-import type { Services } from "../shared/services.ts";
+import type { GithubSource, Services } from "../shared/services.ts";
 import type { LoopHost, LoopSpec, LoopState } from "./loop_host.ts";
 
 export interface EmbeddedLoopsOptions {
@@ -65,6 +65,11 @@ export class EmbeddedLoops implements LoopHost {
   async stop(key: string): Promise<void> {
     const loop = this.#loops.get(key);
     if (loop) await this.#stopLoop(key, loop);
+  }
+
+  /** A source is read anew: loops that use it take up what it has become. */
+  refreshed(source: GithubSource): void {
+    for (const loop of this.#loops.values()) if (loop.uses(source)) loop.reread();
   }
 
   /** Ends all loops: the process gives the lease back, or ends. */
@@ -129,6 +134,16 @@ class EmbeddedLoop {
     if (same(before.source, spec.source)) this.#tell();
     else this.#read(false);
     return true;
+  }
+
+  uses({ namespace, githubConfigSecret }: GithubSource): boolean {
+    const { source } = this.#spec;
+    return source.namespace === namespace && source.githubConfigSecret === githubConfigSecret;
+  }
+
+  /** Not at once: whoever had the source forgotten may be this loop, which reads it by itself. */
+  reread(): void {
+    void Promise.resolve().then(() => this.#read(false));
   }
 
   start(): void {
