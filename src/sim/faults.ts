@@ -69,6 +69,11 @@ export class FaultSchedule {
     this.#apply(fault);
   }
 
+  /** Brings any fault, with chance of its own. */
+  apply(fault: Fault, random: Random): void {
+    this.#apply(fault, random);
+  }
+
   #plan(): void {
     const { clock, random, gapMs = 5_000 } = this.#options;
     this.#next = clock.after(between(random, Math.floor(gapMs / 2), Math.ceil(gapMs * 1.5)), () => {
@@ -78,9 +83,9 @@ export class FaultSchedule {
     });
   }
 
-  #apply(fault: Fault): void {
+  #apply(fault: Fault, random: Random = this.#options.random): void {
     const later = (ms: number, action: () => void) => this.#later(ms, action);
-    if (fault.apply({ ...this.#target, later }, this.#options.random) !== "pending") this.count(fault.name);
+    if (fault.apply({ ...this.#target, later }, random) !== "pending") this.count(fault.name);
   }
 
   #later(ms: number, action: () => void): Timer {

@@ -1,0 +1,166 @@
+/** What must always hold, looked at after each step: each look costs next to nothing. */
+import {
+  AUTOSCALING_LISTENERS,
+  AUTOSCALING_RUNNER_SETS,
+  type Condition,
+  EPHEMERAL_RUNNER_SETS,
+  EPHEMERAL_RUNNERS,
+} from "../../src/api/kinds.ts";
+import { ANNOTATIONS, FINALIZERS } from "../../src/api/names.ts";
+import { LEASES, PODS } from "../../src/k8s/resource.ts";
+import type { ObjectChange } from "../../src/sim/kube_api/kube_api.ts";
+import { type ChaosSystem, LEASE, type Running, SECOND_PAT } from "./chaos_system.ts";
+import { SIMULATED_PAT } from "../../src/sim/world.ts";
+
+type Obj = NonNullable<ObjectChange["after"]>;
+
+const CUSTOM = [AUTOSCALING_RUNNER_SETS, EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS, AUTOSCALING_LISTENERS]
+  .map(({ plural }) => plural);
+/** Keys that only we know: on an EphemeralRunnerSet a controller of the reference would take them for a new spec. */
+const OURS: readonly string[] = [
+  ANNOTATIONS.jobCompleted,
+  ANNOTATIONS.listenerSpec,
+  ANNOTATIONS.listenerConfig,
+  ANNOTATIONS.sessionId,
+];
+/** How every base64 of JSON begins: JIT configurations and tokens do. */
+const SECRETS_LOOK_LIKE = [SIMULATED_PAT, SECOND_PAT, "eyJ"];
+
+export class Watcher {
+  /** The first thing that was broken. */
+  violation: string | undefined;
+  /** Requests by `client METHOD path`, while somebody counts. */
+  counted: Map<string, number> | undefined;
+  readonly #system: ChaosSystem;
+  /** Writes by one kind of request and minute: a storm shows. */
+
+  constructor(system: ChaosSystem) {
+    this.#system = system;
+    system.world.kube.onChange((change) => this.#changed(change));
+  }
+
+  /** Called after each step of the clock. @returns whether something is broken */
+  look(): boolean {
+    const { world, problems } = this.#system;
+    const { service, kubelet } = world;
+    this.violation ??= service.ledger.violations[0] ?? kubelet.ledger.violations[0] ??
+      kubelet.ledger.problems[0] ?? problems[0];
+    return this.violation !== undefined;
+  }
+
+  /** A process sends a request. */
+  sent(running: Running, method: string, url: string): void {
+    this.#count(running, method, url);
+    if (running.role !== "controller" || method === "GET" || !url.startsWith("https://kube.sim/")) return;
+    const lease = url.includes("/leases") ? undefined : this.#leader();
+    if (lease !== undefined && !lease.startsWith(`${running.name}_`)) {
+      this.#broken(`${running.name} sends ${method} ${url}, but ${lease || "nobody"} leads`);
+    }
+  }
+
+  /** Somebody has written a line into a log. */
+  line(text: string): void {
+    if (SECRETS_LOOK_LIKE.some((secret) => text.includes(secret))) this.#broken(`a log line holds a secret: ${text}`);
+  }
+
+  #broken(what: string): void {
+    this.violation ??= what;
+  }
+
+  /** The holder of the lease; undefined when there is no lease to be held. */
+  #leader(): string | undefined {
+    const lease = this.#system.objects(LEASES).find(({ metadata }) => metadata.name === LEASE);
+    return lease && (lease.spec?.holderIdentity ?? "");
+  }
+
+  #count({ name }: Running, method: string, url: string): void {
+    if (!this.counted) return;
+    const { pathname, searchParams } = new URL(url);
+    const watch = searchParams.has("watch") ? "WATCH" : method;
+    const key = `${name} ${watch} ${pathname}`;
+    this.counted.set(key, (this.counted.get(key) ?? 0) + 1);
+  }
+
+  #changed({ plural, before, after }: ObjectChange): void {
+    if (plural === "events") return this.#secretFree(after);
+    if (plural === PODS.plural && after) return this.#podChanged(before, after);
+    if (!CUSTOM.includes(plural)) return;
+    if (after) {
+      this.#conditions(before, after);
+      this.#secretFree(after);
+    }
+    if (plural === EPHEMERAL_RUNNER_SETS.plural && after) this.#keysOf(after);
+    if (plural === EPHEMERAL_RUNNERS.plural) this.#finalizers(before, after);
+  }
+
+  #keysOf({ metadata }: Obj): void {
+    const keys = [...Object.keys(metadata.annotations ?? {}), ...Object.keys(metadata.labels ?? {})];
+    const ours = keys.find((key) => OURS.includes(key));
+    if (ours !== undefined) this.#broken(`the EphemeralRunnerSet ${metadata.name} carries ${ours}`);
+  }
+
+  /** A condition's time changes with its status, and only with that. */
+  #conditions(before: Obj | undefined, after: Obj): void {
+    const former = conditionsOf(before);
+    if (former.length === 0) return;
+    for (const { type, status, lastTransitionTime } of conditionsOf(after)) {
+      const known = former.find((candidate) => candidate.type === type);
+      if (!known || known.status !== status || known.lastTransitionTime === lastTransitionTime) continue;
+      this.#broken(`condition ${type} of ${after.metadata.name} stays ${status}, but its time has changed`);
+    }
+  }
+
+  /** A registration may outlive its runner's object only when the service is about to end it with its job. */
+  #finalizers(before: Obj | undefined, after: Obj | undefined): void {
+    const had = (object: Obj | undefined) => object?.metadata.finalizers?.includes(FINALIZERS.runnerRegistration);
+    if (!had(before) || had(after)) return;
+    const name = before!.metadata.name;
+    const left = this.#system.world.service.registrations().find((one) => one.name === name);
+    if (left && !left.busy && !this.#isWarnedOf(name)) {
+      this.#broken(`runner ${name} lost its finalizer while its registration was there`);
+    }
+  }
+
+  #isWarnedOf(name: string): boolean {
+    return this.#system.world.kube.objects("events").some((event) => {
+      const { type, involvedObject } = event as unknown as { type?: string; involvedObject?: { name?: string } };
+      return type === "Warning" && involvedObject?.name === name;
+    });
+  }
+
+  #podChanged(before: Obj | undefined, after: Obj): void {
+    if (phaseOf(after) !== "Running" || phaseOf(before) === "Running") return;
+    for (const { name, highestMax } of this.#system.wanted.values()) {
+      if (!after.metadata.name.startsWith(`${name}-`)) continue;
+      const holders = this.#holders(name);
+      if (holders > highestMax) this.#broken(`${name} has ${holders} runners at once, its limit is ${highestMax}`);
+    }
+  }
+
+  /** Runners that hold a slot: until the end of their job, their container, or their stay. */
+  #holders(set: string): number {
+    const { service, kubelet } = this.#system.world;
+    return kubelet.ledger.running().filter((pod) => {
+      if (pod.role !== "runner" || !pod.name.startsWith(`${set}-`)) return false;
+      if (pod.jobId === undefined) return pod.toldToEndAt === undefined;
+      return service.ledger.jobs.get(pod.jobId)?.completedAt === undefined;
+    }).length;
+  }
+
+  #secretFree(object: Obj | undefined): void {
+    if (!object) return;
+    const { message, status } = object as unknown as { message?: string; status?: unknown };
+    const text = message ?? JSON.stringify(status) ?? "";
+    if (SECRETS_LOOK_LIKE.some((secret) => text.includes(secret))) {
+      this.#broken(`${object.kind} ${object.metadata.name} holds a secret`);
+    }
+  }
+}
+
+function conditionsOf(object: Obj | undefined): readonly Condition[] {
+  return (object as { status?: { conditions?: Condition[] } } | undefined)?.status?.conditions ?? [];
+}
+
+function phaseOf(object: Obj | undefined): string | undefined {
+  return (object as { status?: { phase?: string } } | undefined)?.status?.phase;
+}
