@@ -69,7 +69,8 @@
     "k8sClientRateLimiterBurst",
     "rateLimiter",
     "healthProbeBindAddress",
-    "listenerMode"
+    "listenerMode",
+    "secretFiles"
   ],
   "flags.rateLimiter.": [
     "name"

@@ -48,6 +48,7 @@
   (list "workqueue-rate-limiter" $limiter.name)
   (list "health-probe-bind-address" (include "arc-controller.healthAddress" .))
   (list "listener-mode" $flags.listenerMode)
+  (list "secret-files" $flags.secretFiles)
 ) | mustFromJson) -}}
 {{- range .Values.extraArgs -}}
 {{- $args = append $args (include "arc.text" .) -}}

@@ -97,9 +97,9 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{/* Metadata of a role or binding: dict "root" $ "name" NAME, and "namespace" unless it is the cluster's. */}}
 {{- define "arc-controller.rbacMetadata" -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 {{- with .namespace }}
-namespace: {{ . }}
+namespace: {{ . | quote }}
 {{- end }}
 {{- $rbac := .root.Values.rbac | default dict }}
 {{- if $rbac.commonLabels }}
@@ -113,11 +113,11 @@ labels:
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ .kind }}
-  name: {{ .name }}
+  name: {{ .name | quote }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "arc-controller.serviceAccountName" .root }}
-    namespace: {{ include "arc-controller.namespace" .root }}
+    name: {{ include "arc-controller.serviceAccountName" .root | quote }}
+    namespace: {{ include "arc-controller.namespace" .root | quote }}
 {{- end -}}
 
 {{/* The number that an address ends with. dict "address" ADDRESS "key" KEY */}}

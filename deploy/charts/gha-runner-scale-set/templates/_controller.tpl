@@ -56,9 +56,9 @@
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: {{ .name }}
+  name: {{ .name | quote }}
 subjects:
   - kind: ServiceAccount
-    name: {{ $account.name }}
-    namespace: {{ $account.namespace }}
+    name: {{ $account.name | quote }}
+    namespace: {{ $account.namespace | quote }}
 {{- end -}}

@@ -94,22 +94,35 @@
 {{- toJson $out -}}
 {{- end -}}
 
-{{/* spec.vaultConfig. Both spellings of its keys are taken, for documents of the original have the one with "_". JSON. */}}
+{{/* spec.vaultConfig. JSON. */}}
 {{- define "arc-set.vault" -}}
 {{- $vault := .Values.keyVault -}}
-{{- if ne $vault.type "azure_key_vault" -}}
-{{- fail (printf "Unsupported keyVault type: %s: it can be azure_key_vault" (include "arc.text" $vault.type)) -}}
+{{- $out := dict "type" $vault.type -}}
+{{- if eq $vault.type "azure_key_vault" -}}
+{{- $_ := set $out "azureKeyVault" (include "arc-set.azureKeyVault" $vault | mustFromJson) -}}
+{{- else if ne $vault.type "file" -}}
+{{- fail (printf "Unsupported keyVault type: %s: it can be azure_key_vault or file" (include "arc.text" $vault.type)) -}}
 {{- end -}}
-{{- $azure := $vault.azureKeyVault | default $vault.azure_key_vault -}}
+{{- with $vault.proxy -}}{{- $_ := set $out "proxy" . -}}{{- end -}}
+{{- toJson $out -}}
+{{- end -}}
+
+{{/* Both spellings of the keys are taken, for documents of the original have the one with "_". JSON. */}}
+{{- define "arc-set.azureKeyVault" -}}
+{{- $azure := .azureKeyVault | default .azure_key_vault -}}
 {{- if not $azure -}}
 {{- fail "keyVault.azureKeyVault is required with keyVault.type azure_key_vault: url, tenantId, clientId, certificatePath" -}}
 {{- end -}}
-{{- $spelling := dict "url" "url" "tenantId" "tenant_id" "clientId" "client_id" "certificatePath" "certificate_path" "secretKey" "secret_key" -}}
+{{- $spelling := dict
+  "url" "url"
+  "tenantId" "tenant_id"
+  "clientId" "client_id"
+  "certificatePath" "certificate_path"
+  "secretKey" "secret_key"
+-}}
 {{- $settings := dict -}}
 {{- range $key, $old := $spelling -}}
 {{- with get $azure $key | default (get $azure $old) -}}{{- $_ := set $settings $key (include "arc.text" .) -}}{{- end -}}
 {{- end -}}
-{{- $out := dict "type" $vault.type "azureKeyVault" $settings -}}
-{{- with $vault.proxy -}}{{- $_ := set $out "proxy" . -}}{{- end -}}
-{{- toJson $out -}}
+{{- toJson $settings -}}
 {{- end -}}

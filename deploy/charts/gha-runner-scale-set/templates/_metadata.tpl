@@ -98,7 +98,7 @@ scale set down.
   "actions.github.com/cleanup-manager-role-binding" (include "arc-set.managerRoleName" .)
   "actions.github.com/cleanup-manager-role-name" (include "arc-set.managerRoleName" .)
 -}}
-{{- if not (kindIs "string" .Values.githubConfigSecret) -}}
+{{- if kindIs "map" .Values.githubConfigSecret -}}
 {{- $_ := set $out "actions.github.com/cleanup-github-secret-name" (include "arc-set.secretName" .) -}}
 {{- end -}}
 {{- $account := include "arc-set.madeAccount" . -}}
