@@ -37,7 +37,8 @@ export function rolloutOf(seen: {
   const have = census.pending + census.idle;
   const wave = Math.max(1, Math.floor(have / 4));
   const excess = Math.max(0, -needs.lack);
-  const spared = Math.min(excess, wave, old);
+  // Only what takes over is spared: old ones alone are a surplus like any other, also while the replacement is halted.
+  const spared = Math.min(excess, wave, old, revisions.freshPending + revisions.freshIdle);
   if (trouble.streak || trouble.deprecation) return { ...DONE, spared, isStuck: true };
   // Creation under way, or the last ones are not ready, or have been so for too short a time to be trusted.
   const isProven = now >= provenAt(trouble, seen.waits);

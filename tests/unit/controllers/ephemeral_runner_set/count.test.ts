@@ -276,6 +276,14 @@ table<{
     failing: true,
     is: { surge: 0, retire: 0, isStuck: true },
   },
+  "replacements fail, and nobody is wanted any more": {
+    have: { idle: 8 },
+    old: 8,
+    wanted: 0,
+    max: 20,
+    failing: true,
+    is: { spared: 0, isStuck: true },
+  },
 }, ({ have, old, freshPending = 0, freshIdle = 0, wanted, max, failing, justMade, is }) => {
   const all = census(have);
   const rollout = rolloutOf({
