@@ -42,6 +42,7 @@ import {
   uncachedKinds,
   uncachedOf,
 } from "../controllers/shared/stores_set.ts";
+import type { VaultAccess } from "../controllers/shared/vault_source.ts";
 import { type Waits, waitsOf } from "../controllers/shared/waits.ts";
 import type { Check } from "../server/app.ts";
 import { type Caches, controllersOf } from "./controllers.ts";
@@ -69,6 +70,8 @@ export interface ControllerAppDeps {
   readonly rateLimit?: RateLimit;
   /** Take every GitHub host for an Enterprise Server. */
   readonly forceServer?: boolean;
+  /** Without it no secret can come from a vault. */
+  readonly vaults?: VaultAccess;
 }
 
 /** Bookmarks come every minute or so: a watch that says nothing for so long is no watch. */
@@ -196,7 +199,7 @@ export class ControllerApp {
   }
 
   #controllers(): Component[] {
-    const { clock, random, log, settings, version, transports, concurrency, forceServer, metrics, hostname } =
+    const { clock, random, log, settings, version, transports, concurrency, forceServer, metrics, hostname, vaults } =
       this.#deps;
     const events = new EventRecorder({
       client: this.#kube,
@@ -221,6 +224,7 @@ export class ControllerApp {
       forceServer,
       metrics,
       hostname,
+      vaults,
     });
   }
 }

@@ -16,6 +16,7 @@ import { listen, type Listening, parseListenAddress } from "../server/listen.ts"
 import { ControllerApp } from "./controller_app.ts";
 import type { CONTROLLER_OPTIONS } from "./options.ts";
 import { reach } from "./reach.ts";
+import { vaultsOf } from "./vaults.ts";
 
 type Options = Values<typeof CONTROLLER_OPTIONS>;
 
@@ -70,6 +71,7 @@ async function work(server: KubeServer, { values, given, io, log }: ControllerCa
     hostname: io.hostname(),
     rateLimit,
     forceServer: io.env["GITHUB_ACTIONS_FORCE_GHES"] !== undefined,
+    vaults: { vaults: vaultsOf(io, nodeTransports, log), secretFiles: values.secretFiles },
   });
   const servers = await serve(values, metrics, app);
   try {

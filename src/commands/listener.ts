@@ -20,12 +20,14 @@ import { type ListenerConfig, parseConfig } from "../listener/config.ts";
 import { LoopHealth } from "../listener/health.ts";
 import { LiveConfig } from "../listener/live_config.ts";
 import { runLoop } from "../listener/loop.ts";
+import { withVaultSecret } from "../listener/vaulted.ts";
 import type { LoopWaits } from "../listener/loop_deps.ts";
 import { ListenerMetricFamily } from "../listener/metrics.ts";
 import { type AppParts, createApp } from "../server/app.ts";
 import { listen, parseListenAddress } from "../server/listen.ts";
 import { LISTENER_OPTIONS } from "./options.ts";
 import { startOf } from "./parse.ts";
+import { readPatiently, vaultsOf } from "./vaults.ts";
 
 /** How often the config file is looked at. */
 const CONFIG_EVERY_MS = 5000;
@@ -74,20 +76,28 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
       secrets,
       write: (line) => io.stderr.write(line),
     });
+  const startLog = log({ logLevel: "info", logFormat: "text" });
   let kube: KubeClient;
   try {
     const server = await serverOf({ kubeconfig, context }, { machine: io, transports: nodeTransports, secrets });
     const userAgent = `arc-listener/${version.version}`;
-    kube = new HttpKubeClient({ server, clock, random, userAgent, log: log({ logLevel: "info", logFormat: "text" }) });
+    kube = new HttpKubeClient({ server, clock, random, userAgent, log: startLog });
   } catch (error) {
     if (!(error instanceof KubeConfigError)) throw error;
     complain(`arc listener: ${messageOf(error)}`);
     return 1;
   }
+  const vaults = vaultsOf(io, nodeTransports, startLog);
   return await runListener({
-    configText: () => io.readText(path),
+    configText: async () => await withVaultSecret(await io.readText(path), vaults, true),
     configChanges: (known, signal) =>
-      watchText(path, known, { clock, readText: io.readText, everyMs: CONFIG_EVERY_MS, signal }),
+      watchText(path, known, {
+        clock,
+        readText: async () => await withVaultSecret(await io.readText(path), vaults, false),
+        everyMs: CONFIG_EVERY_MS,
+        signal,
+        onUnreadable: (error) => startLog.warn("the config can't be read: the one before stays in force", { error }),
+      }),
     kube,
     transports: nodeTransports,
     proxy: proxyFromEnv(io.env),
@@ -112,9 +122,12 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
  */
 export async function runListener(deps: ListenerDeps, signal: AbortSignal): Promise<number> {
   let live: LiveConfig;
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await deps.configText();
+    const { clock, random } = deps;
+    const complain = (error: Error) => deps.complain(`arc listener: waits for the vault: ${error.message}`);
+    text = await readPatiently(deps.configText, { clock, random, signal, complain });
+    if (text === undefined) return 0;
     live = new LiveConfig(text, {
       parse: (json) => learned(parseConfig(json, { forceServer: deps.forceServer }), deps.secrets),
       connect: (config) => serviceOf(config, deps),

@@ -62,6 +62,14 @@ export const CONTROLLER_OPTIONS = optionTable({
     help: "The image of listener pods: the controller's own.",
   },
   ...cluster,
+  secretFiles: {
+    flag: "secret-files",
+    type: "string",
+    unit: "PATH",
+    default: "/etc/arc/secrets/{namespace}/{name}",
+    group: "Cluster",
+    help: "Where the secrets of scale sets with vaultConfig.type=file are mounted, in the controller and in listeners.",
+  },
   watchSingleNamespace: {
     flag: "watch-single-namespace",
     type: "string",

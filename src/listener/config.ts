@@ -133,7 +133,7 @@ function credentialsOf(wire: WireConfig): Credentials {
   const { github_token: token, github_app_id: appId, github_app_private_key: privateKey } = wire;
   const installationId = wire.github_app_installation_id;
   if (wire.vault_type !== "") {
-    throw new ListenerConfigError("vault_type", `is ${wire.vault_type}: this build can't read secrets from a vault`);
+    throw new ListenerConfigError("vault_type", `is ${wire.vault_type}: this process has no way to vaults`);
   }
   const hasApp = appId !== "" || installationId !== 0 || privateKey !== "";
   if (token !== "" && hasApp) {

@@ -59,11 +59,13 @@ export class Vaults {
     return await flight;
   }
 
-  /** The next {@link secret} asks the vault, unless one has failed to a moment ago. */
-  forget(settings: VaultSettings, name: string): void {
-    const key = keyOf(settings, name);
-    const entry = this.#entries.get(key);
-    if (entry && !entry.error) this.#entries.set(key, { ...entry, until: -Infinity });
+  /** The next {@link secret} of one of these names asks its vault, unless that has failed a moment ago. */
+  forget(names: readonly string[]): void {
+    const ends = names.map((name) => `\n${name}`);
+    for (const [key, entry] of this.#entries) {
+      const isNamed = ends.some((end) => key.endsWith(end));
+      if (isNamed && !entry.error && !entry.isOld) this.#entries.set(key, { ...entry, until: -Infinity });
+    }
   }
 
   async #fetch(settings: VaultSettings, name: string, key: string): Promise<string> {

@@ -18,8 +18,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   runtime: ["lib", "k8s"],
   api: ["lib", "k8s/resource.ts"],
   github: ["lib"],
-  listener: ["lib", "k8s", "api", "github"],
-  controllers: ["lib", "k8s", "runtime", "api", "github", "listener"],
+  vault: ["lib"],
+  listener: ["lib", "k8s", "api", "github", "vault"],
+  controllers: ["lib", "k8s", "runtime", "api", "github", "listener", "vault"],
   server: ["lib"],
   sim: ["lib", "api", "k8s/resource.ts", "k8s/patch.ts"],
 };

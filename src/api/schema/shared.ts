@@ -79,7 +79,9 @@ const azureKeyVault = z.object({
 });
 
 export const vaultConfigShape = z.object({
-  type: z.enum(["azure_key_vault"]).optional().describe("Kind of vault. The only one known is azure_key_vault."),
+  type: z.enum(["azure_key_vault", "file"]).optional().describe(
+    "Kind of vault: azure_key_vault, or file for secrets that are mounted into the controller and the listener.",
+  ),
   azureKeyVault: azureKeyVault.optional().describe("How to reach an Azure Key Vault."),
   proxy: proxyConfig.optional().describe("Proxies between the cluster and the vault."),
 });

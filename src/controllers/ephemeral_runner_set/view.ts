@@ -176,12 +176,13 @@ export async function proxyOf(
   set: Stored<EphemeralRunnerSet>,
 ): Promise<SeenProxy | undefined> {
   const { namespace = "", deletionTimestamp } = set.metadata;
-  const proxy = set.spec?.ephemeralRunnerSpec?.proxy;
+  const { proxy, vaultConfig } = set.spec?.ephemeralRunnerSpec ?? {};
   if (!proxy) return undefined;
   const there = await secrets.get(namespace, proxyNameOf(set));
   if (deletionTimestamp !== undefined) return { there };
   try {
-    return { there, wanted: proxySecretOf(set, proxySecretData(await sources.proxy({ namespace, proxy }))) };
+    const wanted = await sources.proxy({ namespace, proxy, vaultConfig });
+    return { there, wanted: proxySecretOf(set, proxySecretData(wanted)) };
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     return { there, problem: error.message };

@@ -1,10 +1,11 @@
 /** What the secrets and config maps that a source names must hold. Messages name keys, never values. */
 import type { ProxyConfig, ProxyServer } from "../../api/kinds.ts";
-import type { Credentials } from "../../github/auth.ts";
+import { type Credentials, CredentialsError } from "../../github/auth.ts";
+import { credentialsIn } from "../../github/secret.ts";
 import type { ConfigMap, Secret } from "../../k8s/resource.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { parseProxy } from "../../lib/proxy.ts";
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { SourceError } from "./services.ts";
 
 /** A proxy as the runner's and the listener's environment have it; "" where nothing is set. */
@@ -21,56 +22,28 @@ export function valuesOf(secret: Secret): Readonly<Record<string, string>> {
 }
 
 /**
- * The credentials in a GitHub secret: `github_token`, or the three keys of an app.
+ * The credentials among the values of a secret: `github_token`, or the three keys of an app.
+ * @param where the secret, as a sentence about it begins
  * @throws SourceError SecretInvalid that says which key is wrong
  */
-export function credentialsOf(secret: Secret): Credentials {
-  const values = valuesOf(secret);
-  const refuse = (what: string): never => {
-    throw new SourceError("SecretInvalid", `secret ${secret.metadata?.namespace}/${secret.metadata?.name} ${what}`);
-  };
-  const token = values.github_token ?? "";
-  const app = {
-    github_app_id: values.github_app_id ?? "",
-    github_app_installation_id: values.github_app_installation_id ?? "",
-    github_app_private_key: values.github_app_private_key ?? "",
-  };
-  const given = Object.entries(app).filter(([, value]) => value !== "").map(([key]) => key);
-  const absent = Object.keys(app).filter((key) => !given.includes(key));
-  if (token !== "" && absent.length === 0) {
-    refuse("has both github_token and the keys of a GitHub App: keep one of the two");
-  }
-  if (token !== "") return { kind: "pat", token };
-  if (given.length === 0) {
-    refuse(
-      "has no credentials: it needs github_token, or github_app_id, github_app_installation_id and " +
-        "github_app_private_key",
-    );
-  }
-  if (absent.length > 0) refuse(`lacks ${absent.join(" and ")}`);
-  const installationId = Number(app.github_app_installation_id);
-  if (!/^\d+$/.test(app.github_app_installation_id) || !(installationId > 0 && Number.isSafeInteger(installationId))) {
-    refuse("has a github_app_installation_id that is no number above 0");
-  }
+export function credentialsOf(values: Readonly<Record<string, string>>, where: string): Credentials {
   try {
-    createPrivateKey(app.github_app_private_key);
-  } catch {
-    // What the parser says can quote the key.
-    refuse("has a github_app_private_key that can't be read: it must be the whole PEM file that GitHub gave");
+    return credentialsIn(values);
+  } catch (error) {
+    if (!(error instanceof CredentialsError)) throw error;
+    throw new SourceError("SecretInvalid", `${where} ${error.message}`);
   }
-  return {
-    kind: "app",
-    appId: app.github_app_id,
-    installationId,
-    privateKey: app.github_app_private_key,
-  };
 }
 
 /**
  * The URL of a proxy with the user info of its secret, percent-encoded.
  * @throws SourceError ProxyInvalid
  */
-export function proxyUrlOf(server: ProxyServer | undefined, field: string, secret: Secret | undefined): string {
+export function proxyUrlOf(
+  server: ProxyServer | undefined,
+  field: string,
+  values: Readonly<Record<string, string>> | undefined,
+): string {
   const text = server?.url?.trim() ?? "";
   if (text === "") {
     if (server?.credentialSecretRef) throw new SourceError("ProxyInvalid", `${field} has credentials and no url`);
@@ -83,7 +56,6 @@ export function proxyUrlOf(server: ProxyServer | undefined, field: string, secre
     throw new SourceError("ProxyInvalid", `${field}.url: ${messageOf(error)}`);
   }
   if (!server?.credentialSecretRef) return text;
-  const values = secret ? valuesOf(secret) : undefined;
   const name = server.credentialSecretRef;
   if (!values) throw new SourceError("ProxyInvalid", `${field}.credentialSecretRef: there is no secret ${name}`);
   if (!values.username) throw new SourceError("ProxyInvalid", `secret ${name} of ${field} lacks the key username`);

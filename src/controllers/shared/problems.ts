@@ -48,8 +48,14 @@ function reasonOfTransport(cause: unknown): string {
   return cause.kind === "proxy" ? "ProxyInvalid" : "ServiceUnavailable";
 }
 
-/** Reasons that a change of a secret or config map can heal, which nobody tells us of: they are read again regularly. */
-const SECRET_RELATED = new Set(["SecretNotFound", "SecretInvalid", "CertificateInvalid", "ProxyInvalid"]);
+/** Reasons that a change of a secret, a vault or a config map can heal, which nobody tells us of: they are read again regularly. */
+const SECRET_RELATED = new Set([
+  "SecretNotFound",
+  "SecretInvalid",
+  "CertificateInvalid",
+  "ProxyInvalid",
+  "VaultUnavailable",
+]);
 
 /** Whether the sources are worth reading again soon. */
 export function isSecretRelated(reason: string): boolean {

@@ -104,10 +104,10 @@ table<World & { reason: string; says: RegExp }>("a source that can't be used", {
     reason: "ProxyInvalid",
     says: /username/,
   },
-  "a vault": {
+  "a vault where there is no way to one": {
     source: { vaultConfig: { type: "azure_key_vault" } },
     reason: "VaultUnavailable",
-    says: /azure_key_vault/,
+    says: /vaultConfig.*no way to vaults/,
   },
 }, async (example) => {
   const { reader } = world(example);
