@@ -59,7 +59,7 @@ if (failed.length > 0) {
 function run(group: Group, files: readonly string[]): boolean {
   const timeout = group.cluster ? 600_000 : group.name === "contract" ? 180_000 : 60_000;
   const [program, ...rest] = onDeno
-    ? [join(root, "node_modules/.bin/deno"), "test", "-A", "--no-check", "--quiet", ...files]
+    ? [join(root, "node_modules/.bin/deno"), "test", "-A", "--no-check", "--quiet", "--reporter=dot", ...files]
     : [
       process.execPath,
       "--test",
@@ -68,7 +68,17 @@ function run(group: Group, files: readonly string[]): boolean {
       `--test-reporter=${join(root, "tests/support/reporter.ts")}`,
       ...files,
     ];
-  const { status } = spawnSync(program!, rest, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  const env = { ...process.env, NO_COLOR: "1" };
+  const out = onDeno ? "pipe" : "inherit";
+  const { status, stdout } = spawnSync(program!, rest, {
+    cwd: root,
+    env,
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+    stdio: ["ignore", out, "inherit"],
+  });
+  // Deno's shortest reporter still gives each test a line when nobody watches.
+  if (stdout) console.log(stdout.split("\n").filter((line) => !/^[.,]?$/.test(line)).join("\n"));
   return status === 0;
 }
 
