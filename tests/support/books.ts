@@ -54,6 +54,15 @@ export function runnersMade({ service, kubelet }: World): RunnersMade {
   };
 }
 
+/**
+ * Runners that were let go unused, so that others came in their place. Where a runner's end is seen 10 s late, as on
+ * a machine that is much too slow, one that waits may be taken for one too many.
+ */
+export function replacements({ service }: World): number {
+  return [...service.ledger.jits.values()].filter((jit) => jit.removedBy === "client" && jit.jobId === undefined)
+    .length;
+}
+
 /** Waits until the service has seen the end of each of these jobs. */
 export async function allDone(cluster: Cluster, jobs: readonly string[], limitMs = 120_000): Promise<void> {
   const open = () => recordsOf(cluster, jobs).filter(({ completedAt }) => completedAt === undefined);

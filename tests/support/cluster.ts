@@ -52,6 +52,8 @@ export interface ClusterOptions {
   readonly seed: number;
   /** Where the service differs from its default behaviour. */
   readonly behaviour?: Partial<ServiceBehaviour>;
+  /** More flags for kube-apiserver. */
+  readonly apiServerFlags?: readonly string[];
 }
 
 export interface ControllerOptions {
@@ -146,7 +148,7 @@ export class Cluster {
 
   /** Starts everything but a controller: 6 to 15 seconds, and a build of the program when that is needed. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const { seed, behaviour } = options;
+    const { seed, behaviour, apiServerFlags } = options;
     const directory = mkdtempSync(join(tmpdir(), "arc-cluster-"));
     const program = join(directory, "arc");
     // a build of somebody else must not change it under the test
@@ -154,7 +156,7 @@ export class Cluster {
     const service = new ActionsServiceSim({ clock: systemClock, random: seededRandom(seed), hosts: [], behaviour });
     const parts: Parts = { service, directory, program, answer: service.handle };
     const server = await listen((request) => parts.answer(request));
-    const plane = await controlPlane({ controllerManager: true, audit: true });
+    const plane = await controlPlane({ controllerManager: true, audit: true, apiServerFlags });
     const cluster = new Cluster(seed, plane, server, parts);
     try {
       await cluster.#prepare();
