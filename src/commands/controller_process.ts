@@ -16,6 +16,7 @@ import { listen, type Listening, parseListenAddress } from "../server/listen.ts"
 import { ControllerApp } from "./controller_app.ts";
 import type { CONTROLLER_OPTIONS } from "./options.ts";
 import { reach } from "./reach.ts";
+import { throughProxyOf } from "./transports.ts";
 import { vaultsOf } from "./vaults.ts";
 
 type Options = Values<typeof CONTROLLER_OPTIONS>;
@@ -58,13 +59,14 @@ async function work(server: KubeServer, { values, given, io, log }: ControllerCa
   const chosen = values.runnerMaxConcurrentReconciles;
   const app = new ControllerApp({
     server,
-    transports: nodeTransports,
+    transports: throughProxyOf(io.env, nodeTransports),
     clock,
     random,
     log,
     metrics,
     version,
     settings: settingsOf(values, io),
+    waits: given.has("syncPeriod") && values.syncPeriod > 0 ? { resync: values.syncPeriod } : undefined,
     watchNamespace: values.watchSingleNamespace || values.watchNamespace || undefined,
     concurrency: chosen === NOT_CHOSEN ? DEFAULT_CONCURRENCY : chosen,
     leaseName: values.enableLeaderElection ? values.leaderElectionId : undefined,

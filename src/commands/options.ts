@@ -154,7 +154,7 @@ export const CONTROLLER_OPTIONS = optionTable({
     min: 0,
     default: 60_000,
     group: "Speed",
-    help: "How often what can't be watched is looked at again, at the least.",
+    help: "How often what is not watched is looked at again; without the flag every 10m.",
   },
   clientQps: {
     flag: "k8s-client-rate-limiter-qps",

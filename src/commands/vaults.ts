@@ -3,18 +3,17 @@ import { Backoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TransportFactory } from "../lib/http.ts";
 import type { Log } from "../lib/log.ts";
-import { proxyFromEnv } from "../lib/proxy.ts";
 import type { Random } from "../lib/random.ts";
 import type { Runtime } from "../lib/runtime.ts";
 import { VaultError } from "../vault/vault.ts";
 import { Vaults } from "../vault/vaults.ts";
+import { throughProxyOf } from "./transports.ts";
 
 /** The vaults of a process; without a proxy of their own they are reached through the environment's. */
 export function vaultsOf(io: Runtime, transports: TransportFactory, log: Log): Vaults {
   const { clock, random, readText, env } = io;
-  const proxy = proxyFromEnv(env);
   return new Vaults({
-    transports: (options) => transports(proxy ? { proxy, ...options } : options),
+    transports: throughProxyOf(env, transports),
     clock,
     random,
     log,
