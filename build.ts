@@ -1,6 +1,6 @@
 /**
  * Builds dist/arc.mjs (one ESM file for any Node >= 24 or Deno) and dist/arc (a single executable: Node with the program
- * in it). Runs on Node and on Deno: `node build.ts`, `deno run -A build.ts`.
+ * in it), with what is in them: dist/sbom.json (CycloneDX) and dist/LICENSES.txt. Runs on Node and on Deno: `node build.ts`, `deno run -A build.ts`.
  *
  * --bundle-only    leaves the executable out
  * --out=FOLDER     instead of dist
@@ -11,6 +11,8 @@ import { isBuiltin } from "node:module";
 import process from "node:process";
 import { build, type Plugin } from "esbuild";
 import manifest from "./package.json" with { type: "json" };
+import { bundledPackages, type BundleInputs, PINNED_NODES, pinnedNode } from "./scripts/bundled.ts";
+import { licensesOf, sbomOf } from "./scripts/sbom.ts";
 
 const OUT = process.argv.find((argument) => argument.startsWith("--out="))?.slice("--out=".length) || "dist";
 const BUNDLE = `${OUT}/arc.mjs`;
@@ -19,20 +21,20 @@ const EXECUTABLE = `${OUT}/arc`;
 /** Flags of the Node inside the executable: TypeScript lines in stacks; half the memory after a burst for 10 % of its time. */
 const EXEC_ARGV = ["--enable-source-maps", "--max-semi-space-size=2"];
 
-/** The Nodes that package.json pins: the one that builds and the one that is built into must be the same. */
-const PINNED_NODES = ["node_modules/node26/bin/node", "node_modules/node26-arm64/bin/node"];
-
 /** CommonJS packages ask for node's modules by `require`, which an ES module has not. */
 const REQUIRE =
   'import { createRequire as arcRequire } from "node:module"; const require = arcRequire(import.meta.url);';
 
 /**
  * What packages import and we never call. The OpenID Connect plugin of client-node: the package's whole API (4 MB) and
- * undici. prom-client: metrics of the process, push gateway, cluster and summaries, which load a third of Node.
+ * undici. prom-client: metrics of the process, push gateway, cluster and summaries, which load a third of Node. Azure's
+ * login: a browser on this machine, and the signing of what we sign ourselves.
  */
 const UNUSED = [
   { importer: "/@kubernetes/client-node/", filter: /^undici$|\/gen\/index\.js$/ },
   { importer: "/prom-client/index.js", filter: /\/(pushgateway|defaultMetrics|cluster|summary)$/ },
+  { importer: "/@azure/identity/", filter: /^open$/ },
+  { importer: "/@azure/msal-node/", filter: /^jsonwebtoken$/ },
 ] as const;
 
 const withoutUnused: Plugin = {
@@ -75,8 +77,10 @@ function commitOf(): string {
   }
 }
 
-async function bundle(): Promise<void> {
-  await build({
+const VERSION = process.env["ARC_VERSION"] || manifest.version;
+
+async function bundle(): Promise<BundleInputs> {
+  const { metafile } = await build({
     entryPoints: ["src/main.ts"],
     outfile: BUNDLE,
     bundle: true,
@@ -88,15 +92,27 @@ async function bundle(): Promise<void> {
     sourcemap: "inline",
     sourcesContent: false,
     legalComments: "none",
+    metafile: true,
     logLevel: "warning",
     loader: { ".yaml": "text" },
     define: {
-      STAMPED_VERSION: JSON.stringify(process.env["ARC_VERSION"] || manifest.version),
+      STAMPED_VERSION: JSON.stringify(VERSION),
       STAMPED_COMMIT: JSON.stringify(commitOf()),
     },
     banner: { js: REQUIRE },
     plugins: [withoutUnused, builtinsOnDemand],
   });
+  return metafile;
+}
+
+/** What is in the bundle: for those who audit it, and for those who pass it on. */
+function inventory(inputs: BundleInputs): void {
+  const packages = bundledPackages(inputs);
+  const node = pinnedNode();
+  const { name, license } = manifest;
+  const sbom = sbomOf({ name, version: VERSION, license }, packages, node);
+  writeFileSync(`${OUT}/sbom.json`, `${JSON.stringify(sbom, undefined, 1)}\n`);
+  writeFileSync(`${OUT}/LICENSES.txt`, licensesOf(node ? [...packages, node] : packages));
 }
 
 /** Injects the bundle into a stripped copy of Node. Stripping comes first: afterwards it would cut the program off. */
@@ -137,10 +153,10 @@ function report(path: string): void {
 }
 
 mkdirSync(OUT, { recursive: true });
-await bundle();
+inventory(await bundle());
 report(BUNDLE);
 if (!process.argv.includes("--bundle-only")) {
-  const node = PINNED_NODES.find((path) => existsSync(path));
+  const node = PINNED_NODES.map((folder) => `${folder}/bin/node`).find((path) => existsSync(path));
   if (node) {
     executable(node);
     report(EXECUTABLE);
