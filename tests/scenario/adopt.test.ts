@@ -1,0 +1,61 @@
+/** What older releases left in the cluster is taken over: no job is lost, nothing is made twice. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AUTOSCALING_LISTENERS, EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
+import { controlledBy, refOf } from "../../src/k8s/resource.ts";
+import { SimSystem } from "../support/sim_system.ts";
+
+const OLD = "linux-x7k2p";
+
+/** Makes the cluster look as 0.14.2 leaves it: the runner set has a name with a random end. */
+async function asOlderRelease(system: SimSystem): Promise<void> {
+  const { kubectl } = system;
+  const set = system.runnerSet("linux")!;
+  const { labels, annotations, finalizers, ownerReferences, namespace } = set.metadata;
+  const metadata = { namespace, name: OLD, labels, annotations, finalizers, ownerReferences };
+  const old = await system.done(kubectl.create(EPHEMERAL_RUNNER_SETS, { metadata, spec: set.spec }));
+  const owner = controlledBy(EPHEMERAL_RUNNER_SETS, old);
+  for (const runner of system.runners()) {
+    await system.done(kubectl.patch(EPHEMERAL_RUNNERS, refOf(runner), { metadata: { ownerReferences: [owner] } }));
+  }
+  const listener = refOf(system.listenerOf("linux")!);
+  await system.done(kubectl.patch(AUTOSCALING_LISTENERS, listener, { spec: { ephemeralRunnerSetName: OLD } }));
+  await system.done(kubectl.patch(EPHEMERAL_RUNNER_SETS, refOf(set), { metadata: { finalizers: null } }));
+  await system.done(kubectl.delete(EPHEMERAL_RUNNER_SETS, refOf(set), { propagationPolicy: "Orphan" }));
+}
+
+for (const listenerMode of ["pod", "embedded"] as const) {
+  test(`a runner set of an older release (${listenerMode})`, () =>
+    SimSystem.story({ listenerMode }, async (system) => {
+      const { service } = system.world;
+      await system.scaleSet("linux", { minRunners: 2, maxRunners: 6 });
+      const busy = system.queueJobs("linux", 3, { durationMs: 60_000 });
+      const idle = () => service.scaleSets()[0]?.statistics.totalIdleRunners;
+      await system.until("three work and two stand ready", () => idle() === 2 && system.runners().length === 5);
+      system.controllers[0]!.kill();
+      await asOlderRelease(system);
+      const before = system.runners().map(({ metadata }) => metadata.name);
+
+      system.startController();
+      await system.until("the set has its own name", () => system.runnerSet("linux") !== undefined, 10_000);
+      await system.until(
+        "the listener has been pointed to it",
+        () => system.listenerOf("linux")?.spec?.ephemeralRunnerSetName === "linux",
+        10_000,
+      );
+      const jobs = system.queueJobs("linux", 3, { durationMs: 5_000 });
+      // A listener whose controller was killed may hold the session for a minute.
+      await system.until(
+        "new jobs are done",
+        () => jobs.every((id) => service.ledger.jobs.get(id)?.completedAt),
+        90_000,
+      );
+      await system.until("the old set is gone", () => system.runnerSet(OLD) === undefined, 120_000);
+      assert.ok(busy.every((id) => service.ledger.jobs.get(id)?.result === "succeeded"), "jobs in hand were finished");
+      await system.until("two stand ready", () => idle() === 2 && system.runners().length === 2, 60_000);
+      system.assertEachJobOnce();
+      assert.deepEqual(system.runners().filter(({ metadata }) => before.includes(metadata.name)), []);
+      assert.ok(system.made <= 10, `${system.made}: five of old, three jobs, two that stand ready`);
+      assert.equal(service.ledger.callsOf("scaleset.create"), 1);
+    }));
+}
