@@ -92,5 +92,6 @@
 {{- end -}}
 {{- $out = append $out $volume -}}
 {{- end -}}
-{{- concat $out (include "arc-set.without" (dict "items" $users "names" $taken) | mustFromJson) | toJson -}}
+{{- /* an empty concat is null: what novolume says must be [] */ -}}
+{{- concat $out (include "arc-set.without" (dict "items" $users "names" $taken) | mustFromJson) | default list | toJson -}}
 {{- end -}}
