@@ -156,7 +156,11 @@ export class Cluster {
     const service = new ActionsServiceSim({ clock: systemClock, random: seededRandom(seed), hosts: [], behaviour });
     const parts: Parts = { service, directory, program, answer: service.handle };
     const server = await listen((request) => parts.answer(request));
-    const plane = await controlPlane({ controllerManager: true, audit: true, apiServerFlags });
+    const plane = await controlPlane({ controllerManager: true, audit: true, apiServerFlags }).catch(async (error) => {
+      service.close();
+      await server.close();
+      throw error;
+    });
     const cluster = new Cluster(seed, plane, server, parts);
     try {
       await cluster.#prepare();
