@@ -22,6 +22,7 @@ const GROUPS: readonly Group[] = [
   { name: "compat", files: "tests/compat/**/*.test.ts", together: true },
   { name: "scenario", files: "tests/scenario/**/*.test.ts", together: true },
   { name: "contract", files: "tests/contract/**/*.test.ts", together: true },
+  { name: "image", files: "tests/image/**/*.test.ts", together: false },
   { name: "smoke", files: "tests/smoke/**/*.test.ts", together: false },
   { name: "cluster", files: "tests/cluster/**/*.test.ts", together: false, cluster: true },
 ];

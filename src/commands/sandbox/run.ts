@@ -34,23 +34,36 @@ const LOOK_EVERY_MS = 250;
 
 /** Runs the sandbox. @returns the exit code: 0 when the books say that all is well */
 export async function runSandbox(call: SandboxCall): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), "arc-sandbox-"));
+  const folder = new TemporaryFolder();
   try {
     return await new Run(call, folder).toTheEnd();
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    folder.remove();
+  }
+}
+
+/** Made when it is first asked for: a run on the virtual clock writes nothing, and may run where nothing can be written. */
+class TemporaryFolder {
+  #path: string | undefined;
+
+  get path(): string {
+    return this.#path ??= mkdtempSync(join(tmpdir(), "arc-sandbox-"));
+  }
+
+  remove(): void {
+    if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true });
   }
 }
 
 class Run {
   readonly #call: SandboxCall;
-  readonly #folder: string;
+  readonly #folder: TemporaryFolder;
   readonly #box: Box;
   readonly #screen: Screen;
   #startedAt = 0;
   #ended: string | undefined;
 
-  constructor(call: SandboxCall, folder: string) {
+  constructor(call: SandboxCall, folder: TemporaryFolder) {
     const { values, io, clock, log } = call;
     this.#call = call;
     this.#folder = folder;
@@ -163,7 +176,7 @@ class Run {
     const { ports } = this.#box;
     const { keep, worldOnly } = this.#call.values;
     if (!ports || !(keep || worldOnly)) return;
-    const path = join(this.#folder, "kubeconfig");
+    const path = join(this.#folder.path, "kubeconfig");
     writeFileSync(path, JSON.stringify(kubeconfigOf(ports.kubeUrl)), { mode: 0o600 });
     this.#screen.say([
       `export KUBECONFIG=${path}`,
@@ -199,8 +212,8 @@ class Run {
     const program = execProgram({
       clock,
       command,
-      env: { PATH: io.env["PATH"] ?? "", HOME: this.#folder },
-      folder: this.#folder,
+      env: { PATH: io.env["PATH"] ?? "", HOME: this.#folder.path },
+      folder: this.#folder.path,
       onLine: (line, pod) => log.info("listener says", { pod, line }),
     });
     // A process meets the API server on its port, not where the simulated kubelet has it.
