@@ -149,7 +149,8 @@ class Loop {
         if (message === "changed") continue;
         this.#polled();
         const well = message ? await this.#handle(session, message) : await this.#idle();
-        if (message) lastMessageId = message.id;
+        // Ids can start again, below the last one: what comes after a silence is taken whatever its id.
+        lastMessageId = message?.id;
         if (well) this.#backoff.reset();
       } catch (error) {
         if (this.#stop.aborted) return;

@@ -191,7 +191,9 @@ function takeMessage(
   // An offer can be made again, and changes no figure: it is never a repeat.
   const told = events.filter((event) => event.type !== "available");
   const fresh = unseen(state.known, told);
-  const countable = fresh.filter((event) => !isCounted(event, state.countedUntil));
+  // Clocks differ: once what the session found in the queue has been told, no event is an old one.
+  const countedUntil = state.catchingUp ? state.countedUntil : undefined;
+  const countable = fresh.filter((event) => !isCounted(event, countedUntil));
   // A message that holds nothing new is one of the past, and so are its statistics.
   const stale = told.length > 0 && countable.length === 0;
   const news = statistics && !stale

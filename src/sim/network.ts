@@ -126,14 +126,17 @@ export class Network {
     const number = ++this.#count;
     const client = clientOf(request.headers["user-agent"]);
     const route = this.#routes.get(url.origin);
-    timeline.add(
-      `#${number} ${client} ${request.method} ${route?.name ?? url.host}${shownPath(url)}${bodyMark(request.body)}`,
-    );
+    if (timeline.isKept) {
+      timeline.add(
+        `#${number} ${client} ${request.method} ${route?.name ?? url.host}${shownPath(url)}${bodyMark(request.body)}`,
+      );
+    }
     try {
       if (!route) throw new TransportError("dns", `there is no server ${url.host}`);
       const isWatch = /^(true|1)$/.test(url.searchParams.get("watch") ?? "");
       const seen: SeenRequest = { client, server: route.name, method: request.method, url, isWatch };
       const response = await this.#deliver(request, route, seen, this.#effectOn(seen, number));
+      if (!timeline.isKept) return response;
       const note = (text: string) => timeline.add(`#${number} ${text}`);
       note(`<- ${response.status}`);
       return { ...response, body: recordedBody(response.body, isWatch, note) };

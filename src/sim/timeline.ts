@@ -21,7 +21,13 @@ export class Timeline {
     this.#keep = keep;
   }
 
+  /** Whether anything is kept. Worlds whose timeline nobody will read save the work of writing it. */
+  get isKept(): boolean {
+    return this.#keep > 0;
+  }
+
   add(text: string): void {
+    if (!this.isKept) return;
     const line = `${(this.#clock.monotonic() / 1000).toFixed(3).padStart(11)} ${text}`;
     this.#count++;
     this.#digest = fnv32a(`${this.#digest} ${line}`);
@@ -29,7 +35,7 @@ export class Timeline {
     if (this.#lines.length > 2 * this.#keep) this.#lines = this.#lines.slice(-this.#keep);
   }
 
-  /** How many lines there were, also those that are no longer kept. */
+  /** How many lines there were, also those that are no longer kept; none are counted when none are kept. */
   get count(): number {
     return this.#count;
   }
@@ -41,7 +47,7 @@ export class Timeline {
 
   /** The last lines, oldest first. */
   lines(): readonly string[] {
-    return this.#lines.slice(-this.#keep);
+    return this.isKept ? this.#lines.slice(-this.#keep) : [];
   }
 
   /** The last lines as one text. */

@@ -52,7 +52,7 @@ export interface WorldOptions {
   /** The mean time between faults, in ms. */
   readonly faultGapMs?: number;
   readonly latencyMs?: readonly [number, number];
-  /** How many lines the timeline keeps. Default 20,000. */
+  /** How many lines the timeline keeps. Default 20,000; 0: there is none. */
   readonly timelineLines?: number;
 }
 

@@ -138,18 +138,38 @@ function running(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: Insta
     const annotations = jobAnnotationsOf(runner);
     return act("tell-pod", patch(PODS, podRef(seen, pod), { metadata: { annotations } }, { goneIsDone: true }));
   }
-  if (hasJob(runner) || runnerId === undefined || pod.isDeleting) return rest("running");
-  return idle(seen, state, runnerId, now);
+  if (runnerId === undefined || pod.isDeleting) return rest("running");
+  return hasJob(runner) ? busy(seen, state, runnerId, now) : idle(seen, state, runnerId, now);
+}
+
+/**
+ * The service forgets a runner when its job has completed: a container that goes on all the same would do so for ever.
+ * With a scale set that has been replaced meanwhile this says nothing about the job.
+ */
+function busy(seen: Seen, state: StateOf<"running">, runnerId: number, now: Instant): RunnerPlan {
+  const { runner, set } = seen;
+  if (!set || set.scaleSetId !== runner.spec?.runnerScaleSetId) return rest("running");
+  return checked(seen, state, runnerId, now, "busy");
 }
 
 /** A runner that the service no longer knows waits for ever: its registration is looked at now and then. */
 function idle(seen: Seen, state: StateOf<"running">, runnerId: number, now: Instant): RunnerPlan {
-  const { memory, settings: { waits } } = seen;
-  if (memory.unknownToService) {
+  if (seen.memory.unknownToService) {
     return lost(seen, "RegistrationGone", "GitHub does not know the runner any more");
   }
+  return checked(seen, state, runnerId, now, "idle");
+}
+
+function checked(
+  seen: Seen,
+  state: StateOf<"running">,
+  runnerId: number,
+  now: Instant,
+  why: "idle" | "busy",
+): RunnerPlan {
+  const { memory, settings: { waits } } = seen;
   const due = memory.turnAt ?? Math.max(memory.checkedAt ?? 0, state.since ?? now) + waits.idleCheck;
-  if (now < due) return rest("idle", due - now);
+  if (now < due) return rest(why, due - now);
   return call(seen, { do: "checkRegistration", runnerId, mayWait: memory.turnAt === undefined }, "check", now);
 }
 

@@ -72,7 +72,8 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
   readonly waits: Waits;
 }): void {
   const { now } = at;
-  memory.completedSince = isMarked(runner) ? memory.completedSince ?? now : undefined;
+  const completed = isMarked(runner) || (hasJob(runner) && memory.unknownToService === true);
+  memory.completedSince = completed ? memory.completedSince ?? now : undefined;
   if (!seen) return;
   const { uid, state } = seen;
   const rejected = state.is === "rejected";
