@@ -1,11 +1,12 @@
 /**
  * The worked orders of docs/behaviour.md, "How many runners", told by the whole system: in whatever order and however
- * late things are heard of, each job gets one runner. Each order is played with statistics of either kind.
+ * late things are heard of, each job gets one runner. Each order is played twice: with a listener's pod and statistics
+ * of a message's creation, and with the loop in the controller and statistics of its delivery.
  */
 import assert from "node:assert/strict";
 import { PODS, refOf } from "../../src/k8s/resource.ts";
 import type { ServiceBehaviour } from "../../src/sim/actions_service/behaviour.ts";
-import type { NetworkEffect, SeenRequest } from "../../src/sim/network.ts";
+import type { SeenRequest } from "../../src/sim/network.ts";
 import { SimSystem, type SystemOptions } from "../support/sim_system.ts";
 import { table } from "../support/table.ts";
 
@@ -31,15 +32,6 @@ function late(system: SimSystem, plural: string, ms = 1_000): void {
   network.cut(watchOf(plural));
 }
 
-function onListener(system: SimSystem, method: string, path: RegExp, effect: NetworkEffect): () => void {
-  return system.world.network.inject({
-    name: `${method} ${path}`,
-    matches: (request) =>
-      /listener$/.test(request.client) && request.method === method && path.test(request.url.pathname),
-    effect,
-  });
-}
-
 async function burst(system: SimSystem, jobs: number, durationMs = 2_000): Promise<void> {
   system.queueJobs("linux", jobs, { durationMs });
   await system.allDone();
@@ -59,22 +51,36 @@ async function steady(
   await system.allDone();
 }
 
-/** Somebody deletes the listener's pod. */
-async function stopListener(system: SimSystem, gracePeriodSeconds?: number): Promise<void> {
+/** The process with the message loop ends, and another one takes its place. */
+async function restartListener(system: SimSystem, how: "asked" | "killed"): Promise<void> {
   const [pod] = system.listenerPods();
+  const gracePeriodSeconds = how === "killed" ? 0 : undefined;
   if (pod) await system.done(system.kubectl.delete(PODS, refOf(pod), { gracePeriodSeconds }));
+  else restartController(system, how);
+}
+
+function restartController(system: SimSystem, how: "asked" | "killed"): void {
+  const controller = system.controllers.at(-1)!;
+  if (how === "killed") controller.kill();
+  else controller.stop();
+  system.startController();
 }
 
 const ORDERS: Readonly<Record<string, Order>> = {
   "the facts of JobStarted 1 s late": {
     before: (system) => {
-      onListener(system, "PATCH", /\/ephemeralrunners\/[^/]+\/status$/, { kind: "slow", ms: 1_000 });
+      system.world.network.inject({
+        name: "statuses late",
+        matches: ({ client, method, url }) =>
+          client !== "kubelet" && method === "PATCH" && /\/ephemeralrunners\/[^/]+\/status$/.test(url.pathname),
+        effect: { kind: "slow", ms: 1_000 },
+      });
     },
-    play: (system) => steady(system, 40),
+    play: (system) => steady(system, 30),
   },
   "JobStarted itself 1 s late": {
     behaviour: { startedEventDelayMs: 1_000 },
-    play: (system) => steady(system, 40),
+    play: (system) => steady(system, 30),
   },
   "the watch of runner sets 1 s late in a burst of 100": {
     before: (system) => late(system, "ephemeralrunnersets"),
@@ -82,16 +88,16 @@ const ORDERS: Readonly<Record<string, Order>> = {
   },
   "the watch of runners 1 s late": {
     before: (system) => late(system, "ephemeralrunners"),
-    play: (system) => steady(system, 40),
+    play: (system) => steady(system, 30),
   },
   "JobCompleted long before the pod ends": {
     options: { kubelet: { exitDelayMs: 5_000 } },
-    play: (system) => steady(system, 40),
+    play: (system) => steady(system, 30),
   },
   "the pod ends 2 s before JobCompleted": {
     behaviour: { completionDelayMs: 2_000 },
     options: { kubelet: { exitDelayMs: 50 } },
-    play: (system) => steady(system, 40),
+    play: (system) => steady(system, 30),
   },
   "statistics 1 s late in a burst of 100": {
     behaviour: { statisticsLagMs: 1_000 },
@@ -100,7 +106,7 @@ const ORDERS: Readonly<Record<string, Order>> = {
   },
   "statistics 1 s late in a steady load": {
     behaviour: { statisticsLagMs: 1_000 },
-    play: (system) => steady(system, 80),
+    play: (system) => steady(system, 60),
     ratio: 1.05,
   },
   "jobs cancelled before they started": {
@@ -112,14 +118,7 @@ const ORDERS: Readonly<Record<string, Order>> = {
     },
   },
   "the controller restarted every 2 s": {
-    play: (system) =>
-      steady(system, 40, {
-        each: (job) => {
-          if (job % 10 !== 9) return;
-          system.controllers.at(-1)!.kill();
-          system.startController();
-        },
-      }),
+    play: (system) => steady(system, 30, { each: (job) => job % 10 === 9 && restartController(system, "killed") }),
   },
   "every message sent twice": {
     play: async (system, id) => {
@@ -130,15 +129,17 @@ const ORDERS: Readonly<Record<string, Order>> = {
           method === "DELETE" && /\/messages\/\d+\/\d+$/.test(pathname) && known.size < known.add(pathname).size,
         effect: { kind: "status", status: 503 },
       });
-      await steady(system, 40, { each: () => system.world.service.controls.resendMessages(id) });
+      await steady(system, 30, { each: () => system.world.service.controls.resendMessages(id) });
       assert.ok(known.size > 5, `only ${known.size} messages`);
     },
   },
   "the listener restarted with jobs running": {
-    play: (system) => steady(system, 40, { each: async (job) => job % 10 === 9 && await stopListener(system) }),
+    play: (system) =>
+      steady(system, 30, { each: async (job) => job % 10 === 9 && await restartListener(system, "asked") }),
   },
   "the listener killed with jobs running": {
-    play: (system) => steady(system, 40, { each: async (job) => job % 10 === 9 && await stopListener(system, 0) }),
+    play: (system) =>
+      steady(system, 30, { each: async (job) => job % 10 === 9 && await restartListener(system, "killed") }),
   },
   "50 starts and 50 ends in one message": {
     behaviour: { needsAcquire: false, batchSize: 200, batchWindowMs: 1_500 },
@@ -165,7 +166,7 @@ const ORDERS: Readonly<Record<string, Order>> = {
   "statistics too high by 3": {
     before: (system, id) => system.world.service.controls.setPhantomJobs(id, 3),
     play: async (system, id) => {
-      await steady(system, 40);
+      await steady(system, 30);
       system.world.service.controls.setPhantomJobs(id, 0);
       await burst(system, 10);
     },
@@ -173,10 +174,16 @@ const ORDERS: Readonly<Record<string, Order>> = {
   },
 };
 
-for (const statisticsAt of ["creation", "delivery"] as const) {
-  table(`worked order, statistics of a message's ${statisticsAt}`, ORDERS, async (order) => {
-    const { behaviour, options, before, play, ratio = 1, more = 0 } = order;
-    await SimSystem.story({ ...options, behaviour: { ...behaviour, statisticsAt } }, async (system) => {
+const KINDS = [{ statisticsAt: "creation", listenerMode: "pod" }, {
+  statisticsAt: "delivery",
+  listenerMode: "embedded",
+}] as const;
+
+for (const { statisticsAt, listenerMode } of KINDS) {
+  table(`worked order (${listenerMode}, statistics of ${statisticsAt})`, ORDERS, async (order) => {
+    const { options, before, play, ratio = 1, more = 0 } = order;
+    const behaviour = { ...order.behaviour, statisticsAt };
+    await SimSystem.story({ ...options, behaviour, listenerMode }, async (system) => {
       const id = await system.scaleSet("linux", { maxRunners: 200 });
       before?.(system, id);
       await play(system, id);

@@ -76,7 +76,8 @@ function makingOf(seen: Seen, surge: number, now: Instant): Part {
 /** Runners that the service is asked to let go; those that it lets go are deleted by the next plan. */
 function removingOf(seen: Seen, rollout: { readonly retire: number; readonly spared: number }, now: Instant): Part {
   const { set, waits, trouble } = seen;
-  const isForced = (set.spec?.patchID ?? 0) === 0;
+  // At a listener's start the number is 0 too, and jobs that run may not have told their runners yet.
+  const isForced = (set.spec?.patchID ?? 0) === 0 && (set.spec?.runningJobs ?? 0) === 0;
   const surplus = ripe(seen.surplus, waits.surplus, now);
   const tooMany = Math.max(0, (isForced ? seen.needs.surplus : surplus.value) - rollout.spared);
   const { inMs } = surplus;
