@@ -67,9 +67,11 @@ export const FINALIZERS = {
 
 /** FNV-1a, 32 bits, over the UTF-8 bytes of `text`. */
 export function fnv32a(text: string): number {
+  const bytes = new TextEncoder().encode(text);
   let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash;
+  // Timelines of simulated worlds hash megabytes: an index is several times as fast as an iterator.
+  for (let at = 0; at < bytes.length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  return hash >>> 0;
 }
 
 /** Kubernetes' SafeEncodeString: every character becomes one of the safe alphabet. */
