@@ -2,8 +2,16 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { withTemplate } from "../../src/controllers/autoscaling_listener/listener_pod.ts";
-import type { KubeObject, Pod, PodTemplate } from "../../src/k8s/resource.ts";
-import { at, CONTROLLER_CHART, render, type RenderOptions, SET_CHART, SET_VALUES } from "../support/charts.ts";
+import type { Pod, PodTemplate } from "../../src/k8s/resource.ts";
+import {
+  at,
+  CONTROLLER_CHART,
+  type Manifest,
+  render,
+  type RenderOptions,
+  SET_CHART,
+  SET_VALUES,
+} from "../support/charts.ts";
 import { ChartCluster, isKnown, whyNoChartCluster } from "../support/chart_cluster.ts";
 
 const why = whyNoChartCluster();
@@ -174,7 +182,7 @@ async function inRestrictedNamespace(spec: PodSpec): Promise<{ status: number; t
   return await cluster.dryRunPod(name, spec);
 }
 
-const podOf = (objects: readonly KubeObject[] | undefined) => at(objects?.[0], "spec.template.spec") as PodSpec;
+const podOf = (objects: readonly Manifest[] | undefined) => at(objects?.[0], "spec.template.spec") as PodSpec;
 
 test("Pod Security restricted: a hardened controller is let in, another is not", { skip }, async () => {
   const hardened = podOf(render(CONTROLLER_CHART, { values: { hardened: true } }).get("deployment"));

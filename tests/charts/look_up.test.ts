@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { KubeObject } from "../../src/k8s/resource.ts";
-import { CONTROLLER_CHART, type HelmAnswer, render, SET_CHART } from "../support/charts.ts";
+import { CONTROLLER_CHART, type HelmAnswer, type Manifest, render, SET_CHART } from "../support/charts.ts";
 import { ChartCluster, whyNoChartCluster } from "../support/chart_cluster.ts";
 
 const why = whyNoChartCluster();
@@ -19,13 +18,13 @@ before(async () => {
 after(() => cluster?.stop());
 
 /** A controller as its chart makes it; its pods are never looked at. */
-function controller(release: string, watchSingleNamespace?: string): KubeObject {
+function controller(release: string, watchSingleNamespace?: string): Manifest {
   const values = watchSingleNamespace === undefined ? {} : { flags: { watchSingleNamespace } };
   const [deployment] = render(CONTROLLER_CHART, { release, values }).get("deployment")!;
   return deployment!;
 }
 
-function withoutLabel(object: KubeObject, key: string): KubeObject {
+function withoutLabel(object: Manifest, key: string): Manifest {
   const { [key]: _gone, ...labels } = object.metadata.labels ?? {};
   return { ...object, metadata: { ...object.metadata, labels } };
 }
@@ -41,7 +40,7 @@ const SINGLE = "actions.github.com/controller-watch-single-namespace";
 const ACCOUNT = "actions.github.com/controller-service-account";
 
 interface LookUp {
-  readonly controllers: () => KubeObject[];
+  readonly controllers: () => Manifest[];
   /** Where the scale set is; default arc-runners. */
   readonly namespace?: string;
   readonly args?: readonly string[];

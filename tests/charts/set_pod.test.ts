@@ -1,67 +1,29 @@
 /** The scale set's chart: the runners' pod in each container mode. */
+import {
+  claim,
+  COMMAND,
+  COPIER,
+  DEFAULT_CLAIM,
+  DIND,
+  DIND_ENV,
+  DIND_MOUNTS,
+  DIND_VOLUMES,
+  EMPTY,
+  HOOKS,
+  IMAGE,
+  NATIVE,
+  NOVOLUME,
+  WORK,
+} from "../support/chart_modes.ts";
 import { chartTable, sayWhenThereIsNoHelm, SET_CHART, SET_VALUES } from "../support/charts.ts";
 
 sayWhenThereIsNoHelm();
 
 const POD = "autoscalingrunnerset#spec.template.spec";
 const RUNNER = `${POD}.containers{runner}`;
-const IMAGE = "ghcr.io/actions/actions-runner:latest";
-const COMMAND = ["/home/runner/run.sh"];
 const values = (more: Record<string, unknown>) => ({ ...SET_VALUES, ...more });
 const spec = (template: Record<string, unknown>, type = "none", more: Record<string, unknown> = {}) =>
   values({ containerMode: { type }, template: { spec: template }, ...more });
-
-const WORK = { name: "work", mountPath: "/home/runner/_work" };
-const DIND_ENV = [
-  { name: "DOCKER_HOST", value: "unix:///var/run/docker.sock" },
-  { name: "RUNNER_WAIT_FOR_DOCKER_IN_SECONDS", value: "120" },
-];
-const DIND_MOUNTS = [WORK, { name: "dind-sock", mountPath: "/var/run" }];
-const COPIER = {
-  name: "init-dind-externals",
-  image: IMAGE,
-  command: ["cp"],
-  args: ["-r", "/home/runner/externals/.", "/home/runner/tmpDir/"],
-  volumeMounts: [{ name: "dind-externals", mountPath: "/home/runner/tmpDir" }],
-};
-const DIND = {
-  name: "dind",
-  image: "docker:dind",
-  args: ["dockerd", "--host=unix:///var/run/docker.sock", "--group=$(DOCKER_GROUP_GID)"],
-  env: [{ name: "DOCKER_GROUP_GID", value: "123" }],
-  securityContext: { privileged: true },
-  volumeMounts: [WORK, { name: "dind-sock", mountPath: "/var/run" }, {
-    name: "dind-externals",
-    mountPath: "/home/runner/externals",
-  }],
-};
-const NATIVE = {
-  ...DIND,
-  restartPolicy: "Always",
-  startupProbe: {
-    exec: { command: ["docker", "info"] },
-    initialDelaySeconds: 0,
-    periodSeconds: 5,
-    failureThreshold: 24,
-  },
-};
-const EMPTY = (...names: string[]) => names.map((name) => ({ name, emptyDir: {} }));
-const DIND_VOLUMES = EMPTY("dind-sock", "dind-externals", "work");
-const hooks = (file: string) => [
-  { name: "ACTIONS_RUNNER_CONTAINER_HOOKS", value: file },
-  { name: "ACTIONS_RUNNER_POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
-  { name: "ACTIONS_RUNNER_REQUIRE_JOB_CONTAINER", value: "true" },
-];
-const HOOKS = hooks("/home/runner/k8s/index.js");
-const NOVOLUME = [
-  ...hooks("/home/runner/k8s-novolume/index.js"),
-  { name: "ACTIONS_RUNNER_IMAGE", value: IMAGE },
-];
-const claim = (of: Record<string, unknown>) => ({
-  name: "work",
-  ephemeral: { volumeClaimTemplate: { spec: of } },
-});
-const DEFAULT_CLAIM = claim({ accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } });
 
 chartTable("the runners' pod", SET_CHART, {
   "no mode": {
@@ -356,60 +318,5 @@ chartTable("containers that the chart makes are changed by their names", SET_CHA
   "in other modes a container named dind is the user's": {
     values: spec({ containers: [{ name: "runner" }, { name: "dind", image: "d" }] }, "kubernetes"),
     facts: { [`${POD}.containers{dind}`]: { name: "dind", image: "d" } },
-  },
-});
-
-const CA = { runnerMountPath: "/usr/ca/", certificateFrom: { configMapKeyRef: { name: "ca", key: "ca.crt" } } };
-const CA_ENV = [
-  { name: "NODE_EXTRA_CA_CERTS", value: "/usr/ca/ca.crt" },
-  { name: "RUNNER_UPDATE_CA_CERTS", value: "1" },
-];
-const CA_MOUNT = { name: "github-server-tls-cert", mountPath: "/usr/ca/ca.crt", subPath: "ca.crt" };
-const CA_VOLUME = {
-  name: "github-server-tls-cert",
-  configMap: { name: "ca", items: [{ key: "ca.crt", path: "ca.crt" }] },
-};
-const withCa = (type: string, env: unknown[], mounts: unknown[], volumes: unknown[]) => ({
-  values: values({ containerMode: { type }, githubServerTLS: CA }),
-  facts: {
-    [`${RUNNER}.env`]: [...env, ...CA_ENV],
-    [`${RUNNER}.volumeMounts`]: [...mounts, CA_MOUNT],
-    [`${POD}.volumes`]: [CA_VOLUME, ...volumes],
-  },
-});
-const withoutMount = (type: string, env: unknown, mounts: unknown, volumes: unknown) => ({
-  values: values({ containerMode: { type }, githubServerTLS: { certificateFrom: CA.certificateFrom } }),
-  facts: { [`${RUNNER}.env`]: env, [`${RUNNER}.volumeMounts`]: mounts, [`${POD}.volumes`]: volumes },
-});
-
-chartTable("a CA in the runner's container", SET_CHART, {
-  "no mode": withCa("none", [], [], []),
-  "dind": withCa("dind", DIND_ENV, DIND_MOUNTS, DIND_VOLUMES),
-  "kubernetes": withCa("kubernetes", HOOKS, [WORK], [DEFAULT_CLAIM]),
-  "kubernetes-novolume": withCa("kubernetes-novolume", NOVOLUME, [], []),
-  "no mode, not mounted": withoutMount("none", undefined, undefined, undefined),
-  "dind, not mounted": withoutMount("dind", DIND_ENV, DIND_MOUNTS, DIND_VOLUMES),
-  "kubernetes, not mounted": withoutMount("kubernetes", HOOKS, [WORK], [DEFAULT_CLAIM]),
-  "kubernetes-novolume, not mounted": withoutMount("kubernetes-novolume", NOVOLUME, [], []),
-  "what the user has of it stays": {
-    values: spec(
-      {
-        containers: [{
-          name: "runner",
-          image: "r",
-          command: ["c"],
-          env: [{ name: "RUNNER_UPDATE_CA_CERTS", value: "0" }],
-          volumeMounts: [{ name: "github-server-tls-cert", mountPath: "/mine" }],
-        }],
-        volumes: [{ name: "github-server-tls-cert", configMap: { name: "mine" } }],
-      },
-      "none",
-      { githubServerTLS: CA },
-    ),
-    facts: {
-      [`${RUNNER}.env`]: [{ name: "RUNNER_UPDATE_CA_CERTS", value: "0" }, CA_ENV[0]],
-      [`${RUNNER}.volumeMounts`]: [{ name: "github-server-tls-cert", mountPath: "/mine" }],
-      [`${POD}.volumes`]: [{ name: "github-server-tls-cert", configMap: { name: "mine" } }],
-    },
   },
 });

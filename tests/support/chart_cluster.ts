@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
-import type { KubeObject, Pod } from "../../src/k8s/resource.ts";
+import type { Pod } from "../../src/k8s/resource.ts";
 import { type ControlPlane, controlPlane, whyNoControlPlane } from "./control_plane.ts";
 import { eventually } from "./eventually.ts";
-import { type HelmAnswer, runHelm, whyNoHelm } from "./charts.ts";
+import { type HelmAnswer, type Manifest, runHelm, whyNoHelm } from "./charts.ts";
 import type { Reply } from "./http.ts";
 
 const CRDS = fileURLToPath(new URL("../../deploy/charts/gha-runner-scale-set-controller/crds/", import.meta.url));
@@ -30,7 +30,7 @@ export class ChartCluster {
   /** With the CRDs that the controller's chart carries, and these namespaces. */
   static async start(...namespaces: readonly string[]): Promise<ChartCluster> {
     const cluster = new ChartCluster(await controlPlane());
-    for (const file of readdirSync(CRDS)) await cluster.create(load(readFileSync(CRDS + file, "utf8")) as KubeObject);
+    for (const file of readdirSync(CRDS)) await cluster.create(load(readFileSync(CRDS + file, "utf8")) as Manifest);
     for (const name of namespaces) await cluster.create({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
     const path = "/apis/actions.github.com/v1alpha1/autoscalingrunnersets";
     await eventually("the CRDs are served", async () => (await cluster.plane.call("GET", path)).status === 200);
@@ -38,19 +38,20 @@ export class ChartCluster {
   }
 
   /** @throws Error when the API server refuses it */
-  async create(object: KubeObject): Promise<void> {
+  async create(object: Manifest): Promise<void> {
     const { status, text } = await this.plane.call("POST", collectionOf(object), object);
     if (status !== 201) throw new Error(`${object.kind} ${object.metadata.name}: ${text}`);
   }
 
   /** What the API server would say; unknown and doubled fields are errors. */
-  dryRun(object: KubeObject): Promise<Reply> {
+  dryRun(object: Manifest): Promise<Reply> {
     return this.plane.call("POST", `${collectionOf(object)}?dryRun=All&fieldValidation=Strict`, object);
   }
 
   /** The same of the pod that a pod template makes. */
   dryRunPod(namespace: string, spec: Pod["spec"]): Promise<Reply> {
-    return this.dryRun({ apiVersion: "v1", kind: "Pod", metadata: { name: "try", namespace }, spec } as KubeObject);
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "try", namespace }, spec };
+    return this.dryRun(pod);
   }
 
   helm(args: readonly string[]): HelmAnswer {
@@ -63,11 +64,11 @@ export class ChartCluster {
 }
 
 /** Whether this API server knows the kind. */
-export function isKnown(object: KubeObject): boolean {
+export function isKnown(object: Manifest): boolean {
   return !(object.apiVersion ?? "").startsWith(FOREIGN);
 }
 
-function collectionOf({ apiVersion = "", kind = "", metadata }: KubeObject): string {
+function collectionOf({ apiVersion = "", kind = "", metadata }: Manifest): string {
   const plural = PLURALS[kind] ?? `${kind.toLowerCase()}s`;
   const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const inCluster = metadata.namespace === undefined || CLUSTER_WIDE.includes(kind);

@@ -9,7 +9,6 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { loadAll, YAML11_SCHEMA } from "js-yaml";
 import { findHelm } from "../../scripts/charts/helm.ts";
-import type { KubeObject } from "../../src/k8s/resource.ts";
 
 export const CONTROLLER_CHART = "gha-runner-scale-set-controller";
 export const SET_CHART = "gha-runner-scale-set";
@@ -44,8 +43,20 @@ export interface Refusal extends RenderOptions {
   readonly says: string | RegExp;
 }
 
+/** An object as a chart renders it. */
+export interface Manifest {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+}
+
 /** The objects by template file, without folder and `.yaml`. */
-export type Rendered = ReadonlyMap<string, readonly KubeObject[]>;
+export type Rendered = ReadonlyMap<string, readonly Manifest[]>;
 
 /** One line when there is no helm here, otherwise undefined. */
 export function whyNoHelm(): string | undefined {
@@ -86,11 +97,11 @@ export function template(chart: string, options: RenderOptions): HelmAnswer {
 export function render(chart: string, options: RenderOptions): Rendered {
   const { status, stdout, stderr } = template(chart, options);
   if (status !== 0) throw new Error(`helm template: ${stderr}`);
-  const files = new Map<string, KubeObject[]>();
+  const files = new Map<string, Manifest[]>();
   for (const part of stdout.split(/^---$/m)) {
     const file = /^# Source: .*\/templates\/(.+)\.yaml$/m.exec(part)?.[1];
     if (file === undefined) continue;
-    const objects = (loadAll(part, { schema: YAML11_SCHEMA }) as (KubeObject | null)[]).filter((it) => it !== null);
+    const objects = (loadAll(part, { schema: YAML11_SCHEMA }) as (Manifest | null)[]).filter((it) => it !== null);
     for (const object of objects) checkTexts(object);
     if (objects.length > 0) files.set(file, [...files.get(file) ?? [], ...objects]);
   }
@@ -98,7 +109,7 @@ export function render(chart: string, options: RenderOptions): Rendered {
 }
 
 /** Labels and annotations must be texts, or the API server refuses the object. */
-function checkTexts(object: KubeObject): void {
+function checkTexts(object: Manifest): void {
   const { labels = {}, annotations = {} } = object.metadata;
   for (const [key, value] of Object.entries({ ...labels, ...annotations })) {
     assert.equal(typeof value, "string", `${object.kind} ${object.metadata.name}: ${key} is ${JSON.stringify(value)}`);
