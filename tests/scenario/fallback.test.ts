@@ -23,8 +23,8 @@ for (const statisticsAt of ["creation", "delivery"] as const) {
   table(`a burst and a steady load, statistics of ${statisticsAt}`, HALVES, async ({ options, ratio }) => {
     await SimSystem.story({ ...options, behaviour: { statisticsAt } }, async (system) => {
       await system.scaleSet("linux", { maxRunners: 50 });
-      system.queueJobs("linux", 30);
-      for (let job = 0; job < 40; job++) {
+      system.queueJobs("linux", 20);
+      for (let job = 0; job < 20; job++) {
         await system.run(200);
         system.queueJobs("linux", 1);
       }
