@@ -32,11 +32,15 @@ export interface Report {
   readonly reason: string;
   /** Longer ones are cut at 1,024 characters, the API server's limit. */
   readonly message: string;
+  /** What makes two reports the same: a message can hold the ids of a request. Default: the message. */
+  readonly gist?: string;
 }
 
 /** An event that is at the API server, or on its way there. */
 interface Known {
   readonly event: KubeEvent;
+  /** As it was said last. */
+  message: string;
   count: number;
   /** The last report of it, monotonic milliseconds. */
   seenAt: number;
@@ -59,7 +63,7 @@ const REPEAT_WRITE_MS = 10_000;
  */
 export class EventRecorder {
   readonly #options: Required<EventRecorderOptions>;
-  /** By object, type, reason and message; oldest first. */
+  /** By object, type, reason and gist; oldest first. */
   readonly #known = new Map<string, Known>();
   /** When each object's last new events were made: oldest object first. */
   readonly #budgets = new Map<string, { since: number; made: number }>();
@@ -86,12 +90,15 @@ export class EventRecorder {
       : report.message;
     const { namespace = "", name, uid } = refOf(about);
     const object = uid || `${kind.plural}/${namespace}/${name}`;
-    const key = createHash("sha256").update(JSON.stringify([object, report.type, report.reason, message])).digest(
+    const key = createHash("sha256").update(
+      JSON.stringify([object, report.type, report.reason, report.gist ?? message]),
+    ).digest(
       "hex",
     );
     let known = this.#known.get(key);
     if (known && now - known.seenAt < windowMs) {
       known.count++;
+      known.message = message;
       known.seenAt = now;
     } else {
       if (!this.#hasShare(object)) {
@@ -99,7 +106,7 @@ export class EventRecorder {
         return;
       }
       const event = this.#eventOf(kind, about, { ...report, message }, key);
-      known = { event, count: 1, seenAt: now, writtenAt: -Infinity, state: "new" };
+      known = { event, message, count: 1, seenAt: now, writtenAt: -Infinity, state: "new" };
       remember(this.#known, key, known);
     }
     this.#send(key, known);
@@ -132,12 +139,12 @@ export class EventRecorder {
     ).finally(() => this.#inFlight--);
   }
 
-  async #write({ event, count }: Known, isNew: boolean): Promise<void> {
+  async #write({ event, message, count }: Known, isNew: boolean): Promise<void> {
     const { client, clock } = this.#options;
     const { namespace, name = "" } = event.metadata ?? {};
     const told = { count, lastTimestamp: rfc3339(clock.now()) };
     if (isNew) await client.create(EVENTS, { ...event, ...told });
-    else await client.patch(EVENTS, { namespace, name }, told);
+    else await client.patch(EVENTS, { namespace, name }, message === event.message ? told : { ...told, message });
   }
 
   #eventOf(kind: Resource, about: KubeObject, { type, reason, message }: Report, key: string): KubeEvent {

@@ -17,7 +17,7 @@ import type { CreateStep, DeleteStep, EventStep, PatchStep, Step } from "./plan.
 
 /** Where events for people go. */
 export interface EventRecorder {
-  record(kind: Resource, about: KubeObject, event: Pick<EventStep, "type" | "reason" | "message">): void;
+  record(kind: Resource, about: KubeObject, event: Pick<EventStep, "type" | "reason" | "message" | "gist">): void;
 }
 
 export interface ExecutorOptions {

@@ -40,6 +40,8 @@ export interface EventStep {
   readonly reason: string;
   /** What happened, why, and what comes next. */
   readonly message: string;
+  /** What makes two of them the same, where messages differ by the ids of a request. Default: the message. */
+  readonly gist?: string;
 }
 
 /** Starts work that holds no worker: a call to GitHub or a slow read. Its result is in the next observation. */

@@ -10,6 +10,8 @@ export interface Problem {
   /** One word. */
   readonly reason: string;
   readonly message: string;
+  /** The same for problems whose messages differ by the ids of a request alone. */
+  readonly gist?: string;
 }
 
 /** The runner group that a scale set names is not there. */
@@ -22,9 +24,13 @@ export function problemOf(error: unknown): Problem {
   const message = messageOf(error);
   if (error instanceof SourceError) return { reason: error.reason, message };
   if (error instanceof RunnerGroupNotFound) return { reason: "RunnerGroupNotFound", message };
-  if (ServiceError.is(error)) return { reason: reasonOfService(error), message };
+  if (ServiceError.is(error)) return { reason: reasonOfService(error), message, gist: gistOf(error) };
   if (KubeError.is(error)) return { reason: "KubernetesUnavailable", message };
   return { reason: "ServiceUnavailable", message };
+}
+
+function gistOf({ fields: { call, status, typeName = "" } }: ServiceError): string {
+  return `${call} ${status} ${typeName}`;
 }
 
 function reasonOfService(error: ServiceError): string {

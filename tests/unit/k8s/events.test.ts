@@ -58,6 +58,16 @@ test("repeats within ten minutes are one event with a count, written at most eve
   assert.equal(api.seen.length, 10);
 });
 
+test("messages that differ by the ids of a request are one event, which says the last of them", async () => {
+  const { clock, recorder, events } = setup();
+  for (const id of ["a", "b", "c"]) {
+    recorder.record(PODS, pod(), { ...report(`401 (request ${id})`), gist: "401" });
+    await clock.advance(15_000);
+  }
+  assert.equal(events().length, 1);
+  assert.deepEqual([events()[0]?.count, events()[0]?.message], [3, "401 (request c)"]);
+});
+
 test("after ten minutes of silence a repeat is a new event", async () => {
   const { clock, recorder, events } = setup();
   recorder.record(PODS, pod(), report());
