@@ -31,9 +31,10 @@ export function generatedFiles(root: string): Map<string, string> {
   const files = new Map<string, string>();
   for (const chart of CHARTS) {
     const folder = `deploy/charts/${chart.name}`;
+    const introduction = read(`deploy/charts/shared/${chart.name}.md`);
     const entries = entriesOf(read(`${folder}/values.yaml`));
     files.set(`${folder}/values.schema.json`, schemaOf(`Values of ${chart.name}`, entries));
-    files.set(`${folder}/README.md`, readmeOf(read(`deploy/charts/shared/${chart.name}.md`), entries));
+    files.set(`${folder}/README.md`, readmeOf(introduction.replaceAll("VERSION", version), entries));
     files.set(`${folder}/templates/_known.tpl`, knownKeys(chart, entries));
     files.set(`${folder}/templates/_lib.tpl`, read("deploy/charts/shared/_lib.tpl"));
     files.set(`${folder}/Chart.yaml`, withVersion(read(`${folder}/Chart.yaml`), version));

@@ -1,7 +1,7 @@
 /** README.md of a chart: its introduction, then its values as tables. */
 import type { Entry } from "./values.ts";
 
-/** @param introduction Markdown without the values; kept beside the chart's templates as README.in.md */
+/** @param introduction Markdown without the values; kept in deploy/charts/shared */
 export function readmeOf(introduction: string, entries: readonly Entry[]): string {
   const parts = [introduction.trimEnd(), "", "## Values", ""];
   const note =

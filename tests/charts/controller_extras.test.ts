@@ -66,6 +66,45 @@ resources: {limits: {memory: 2Gi}}
   },
 });
 
+chartTable("values of the original's release, kept by --reuse-values", CONTROLLER_CHART, {
+  "our own keys are not there": {
+    text: [
+      "hardened",
+      "rbac",
+      "podDisruptionBudget",
+      "networkPolicy",
+      "service",
+      "serviceMonitor",
+      "podMonitor",
+      "crds",
+      "extraArgs",
+      "extraContainers",
+      "deploymentAnnotations",
+      "strategy",
+      "dnsPolicy",
+      "dnsConfig",
+      "hostNetwork",
+      "terminationGracePeriodSeconds",
+    ].map((key) => `${key}: null`).join("\n"),
+    facts: {
+      manager_extra_role: 1,
+      manager_extra_role_binding: 1,
+      service: undefined,
+      crds: undefined,
+      [`${MANAGER}.securityContext`]: undefined,
+      [`${POD}.terminationGracePeriodSeconds`]: 10,
+    },
+  },
+  "a monitor alone": {
+    text: `service: null\nmetrics: ${JSON.stringify(METRICS)}\nserviceMonitor: {enabled: true}\n`,
+    facts: { service: 1, servicemonitor: 1 },
+  },
+  "CRDs are kept unless told otherwise": {
+    text: "crds: {install: true, keep: null}",
+    facts: { crds: 4, "crds#metadata.annotations[helm.sh/resource-policy]": "keep" },
+  },
+});
+
 chartTable("around the controller", CONTROLLER_CHART, {
   "a budget for disruptions lets one pod go": {
     values: { podDisruptionBudget: { enabled: true } },

@@ -282,6 +282,15 @@ chartTable("rights in the scale set's namespace", SET_CHART, {
     values: mode("kubernetes-novolume", { kubernetesModeAdditionalRoleRules: [MORE] }),
     facts: { "kube_mode_role#rules": [...HOOKS, SECRETS, MORE] },
   },
+  "our own keys are not there, as after --reuse-values from the original": {
+    values: values({ rbac: null, networkPolicy: null, hardenedListener: null }),
+    facts: {
+      manager_extra_role: 1,
+      manager_extra_role_binding: 1,
+      networkpolicy: undefined,
+      "autoscalingrunnerset#spec.listenerTemplate": undefined,
+    },
+  },
   "nobody reaches runners": {
     values: values({ networkPolicy: { enabled: true } }),
     facts: {

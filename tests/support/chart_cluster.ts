@@ -27,6 +27,11 @@ export class ChartCluster {
     this.plane = plane;
   }
 
+  /** As a new cluster is. */
+  static async startEmpty(): Promise<ChartCluster> {
+    return new ChartCluster(await controlPlane());
+  }
+
   /** With the CRDs that the controller's chart carries, and these namespaces. */
   static async start(...namespaces: readonly string[]): Promise<ChartCluster> {
     const cluster = new ChartCluster(await controlPlane());

@@ -13,6 +13,15 @@ Helpers hand data over as JSON (`include ... | mustFromJson`): a template can on
 {{- end -}}
 {{- end -}}
 
+{{/*
+"yes" unless a switch is off. A switch that is not there is on: values kept from the original's release by
+`helm upgrade --reuse-values` have none of the keys that are ours alone. dict "map" MAP "key" KEY
+*/}}
+{{- define "arc.isOn" -}}
+{{- $value := get (.map | default dict) .key -}}
+{{- if or $value (not (kindIs "bool" $value)) -}}yes{{- end -}}
+{{- end -}}
+
 {{/* A map with every value as text, as labels and annotations must be; null takes a key out. JSON. */}}
 {{- define "arc.texts" -}}
 {{- $out := dict -}}

@@ -103,7 +103,7 @@
 
 {{/* What `hardened` fills in below the user's own: dict "root" $ "own" DEFAULTS "user" VALUES. YAML, or nothing. */}}
 {{- define "arc-controller.hardened" -}}
-{{- $base := ternary .own dict (eq true .root.Values.hardened) -}}
+{{- $base := ternary .own dict (not (empty .root.Values.hardened)) -}}
 {{- with include "arc.merge" (dict "base" $base "over" (.user | default dict)) | mustFromJson -}}
 {{- toYaml . -}}
 {{- end -}}
