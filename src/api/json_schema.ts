@@ -13,6 +13,10 @@ export interface JsonSchema {
   additionalProperties?: JsonSchema;
   default?: unknown;
   minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+  maxItems?: number;
+  "x-kubernetes-validations"?: readonly { readonly rule: string; readonly message: string }[];
   "x-kubernetes-int-or-string"?: true;
   "x-kubernetes-list-type"?: "atomic" | "map" | "set";
   "x-kubernetes-list-map-keys"?: string[];
@@ -24,7 +28,6 @@ type ZodSchema = Omit<JsonSchema, "properties" | "items" | "additionalProperties
   properties?: Record<string, ZodSchema>;
   items?: ZodSchema;
   additionalProperties?: ZodSchema | boolean;
-  maximum?: number;
   enum?: unknown;
   [POD_TEMPLATE]?: "template" | "metadata" | "spec";
 };
@@ -39,13 +42,13 @@ export function structuralSchema(schema: z.ZodType, podTemplate: JsonSchema): Js
 }
 
 function structural(schema: ZodSchema, podTemplate: JsonSchema): JsonSchema {
-  const { [POD_TEMPLATE]: part, properties, items, additionalProperties, minimum, ...rest } = schema;
+  const { [POD_TEMPLATE]: part, properties, items, additionalProperties, minimum, maximum, ...rest } = schema;
   if (part !== undefined) return { ...rest, ...partOf(podTemplate, part) };
   // JavaScript's own limits of a whole number are no limits of the field.
-  delete rest.maximum;
   delete rest.enum;
   const result: JsonSchema = rest;
   if (minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER) result.minimum = minimum;
+  if (maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER) result.maximum = maximum;
   if (items !== undefined) result.items = structural(items, podTemplate);
   if (properties !== undefined) {
     result.properties = mapValues(properties, (property) => structural(property, podTemplate));

@@ -4,6 +4,7 @@
  */
 import type * as z from "zod";
 import { type KubeObject, resource } from "../k8s/resource.ts";
+import type * as knobs from "./schema/knobs.ts";
 import type * as listener from "./schema/autoscaling_listener.ts";
 import type * as scaleSet from "./schema/autoscaling_runner_set.ts";
 import type * as runner from "./schema/ephemeral_runner.ts";
@@ -28,13 +29,22 @@ export type MetricConfig = z.infer<typeof shared.metricConfig>;
 /** Which metrics a listener exports, by name; when given it lists exactly what is exported. */
 export type MetricsConfig = z.infer<typeof shared.metricsConfig>;
 
+/** How runners are replaced, retried and kept. Absent fields mean: as without. */
+export type RunnerPolicy = NonNullable<z.infer<typeof knobs.runnerPolicy>>;
+
+/** Other limits at some times. */
+export type ScheduledOverride = NonNullable<z.infer<typeof knobs.scheduledOverrides>>[number];
+
 /** A condition by the kstatus convention. `lastTransitionTime` (RFC 3339) changes only when `status` does. */
 export type Condition = z.infer<typeof shared.condition>;
 
 /** No field is required: the API server lets an AutoscalingRunnerSet without githubConfigUrl in. */
 export type AutoscalingRunnerSetSpec = z.infer<typeof scaleSet.spec>;
 
-/** Additive, so not in the reference's CRDs: finished and deleting runners, observedGeneration, conditions. */
+/**
+ * Additive, so not in the reference's CRDs: finished and deleting runners, observedGeneration, conditions, the limits in
+ * force and the override that makes them so.
+ */
 export type AutoscalingRunnerSetStatus = z.infer<typeof scaleSet.status>;
 
 export interface AutoscalingRunnerSet extends KubeObject {
@@ -56,7 +66,10 @@ export interface AutoscalingListener extends KubeObject {
 /** What every runner of a set is made from; the pod template stands inline (`metadata`, `spec`). */
 export type EphemeralRunnerSpec = z.infer<typeof runner.spec>;
 
-/** Absent replicas are 0. Additive: runningJobs, written by our listener in one patch with `replicas`. */
+/**
+ * Absent replicas are 0. Additive: runningJobs, written by our listener in one patch with `replicas`; missingScaleSetId,
+ * written by our listener; runnerPolicy, written by our controller.
+ */
 export type EphemeralRunnerSetSpec = z.infer<typeof runnerSet.spec>;
 
 /**

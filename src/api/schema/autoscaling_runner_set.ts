@@ -1,6 +1,7 @@
 /** AutoscalingRunnerSet: a scale set, as its user writes it. */
 import * as z from "zod";
 import type { KindSchema } from "./kind.ts";
+import { effective, paused, runnerPolicy, scheduledOverrides } from "./knobs.ts";
 import {
   githubConfig,
   githubServerTLS,
@@ -42,6 +43,9 @@ export const spec = z.object({
   ephemeralRunnerConfigSecretMetadata: metaOf("the secrets with the runners' configuration"),
   maxRunners: optional.limit("Most runners at one time. Default: no limit."),
   minRunners: optional.limit("Runners that wait for a job when there is none. Default: 0."),
+  paused,
+  scheduledOverrides,
+  runnerPolicy,
 });
 
 export const status = z.object({
@@ -55,6 +59,7 @@ export const status = z.object({
   failedEphemeralRunners: optional.number("Runners that could not be started."),
   finishedEphemeralRunners: optional.number("Runners that have ended and are still there."),
   deletingEphemeralRunners: optional.number("Runners that are being deleted."),
+  ...effective,
   ...kstatus,
 });
 

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { spec as ephemeralRunnerSpec } from "./ephemeral_runner.ts";
 import type { KindSchema } from "./kind.ts";
+import { inheritedPolicy } from "./knobs.ts";
 import { kstatus, metaOf, optional } from "./shared.ts";
 
 export const spec = z.object({
@@ -10,6 +11,10 @@ export const spec = z.object({
   runningJobs: optional.number("Jobs that GitHub counted as running when the listener wrote replicas."),
   ephemeralRunnerSpec: ephemeralRunnerSpec.describe("What each runner is made from."),
   ephemeralRunnerMetadata: metaOf("the EphemeralRunners"),
+  runnerPolicy: inheritedPolicy,
+  missingScaleSetId: optional.number(
+    "A scale set that GitHub told the listener not to know any more. The controller looks into it and takes it away.",
+  ),
 });
 
 export const status = z.object({
