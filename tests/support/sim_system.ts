@@ -4,29 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { customResourceDefinitions } from "../../src/api/crd.ts";
-import {
-  AUTOSCALING_LISTENERS,
-  AUTOSCALING_RUNNER_SETS,
-  type AutoscalingListener,
-  type AutoscalingRunnerSet,
-  EPHEMERAL_RUNNER_SETS,
-  EPHEMERAL_RUNNERS,
-  type EphemeralRunner,
-  type EphemeralRunnerSet,
-} from "../../src/api/kinds.ts";
+import { AUTOSCALING_RUNNER_SETS, type AutoscalingRunnerSet, EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
 import { ControllerApp } from "../../src/commands/controller_app.ts";
 import { listenerProgram } from "../../src/commands/listener_in_process.ts";
 import type { Waits } from "../../src/controllers/shared/waits.ts";
 import { HttpKubeClient } from "../../src/k8s/http_client.ts";
-import {
-  type KubeObject,
-  type Pod,
-  PODS,
-  type Resource,
-  resource,
-  SECRETS,
-  type Stored,
-} from "../../src/k8s/resource.ts";
+import { SECRETS } from "../../src/k8s/resource.ts";
 import { type Log, logOf, silentLog } from "../../src/lib/log.ts";
 import { createLog } from "../../src/lib/logtape.ts";
 import { Metrics } from "../../src/lib/metrics.ts";
@@ -36,18 +19,10 @@ import type { LoopWaits } from "../../src/listener/loop_deps.ts";
 import type { JobSpec } from "../../src/sim/actions_service/job_board.ts";
 import type { ListenerProgram } from "../../src/sim/kubelet/listener_program.ts";
 import { SIMULATED_PAT, World, type WorldOptions } from "../../src/sim/world.ts";
-import { countRequests, requestsOf, type TimelineRequest } from "./sim_requests.ts";
 import { SimProcess } from "./sim_process.ts";
+import { CONTROLLER_NAMESPACE, SimView } from "./sim_view.ts";
 
-export const CONTROLLER_NAMESPACE = "arc-systems";
 export const RUNNER_NAMESPACE = "arc-runners";
-interface Event extends KubeObject {
-  readonly type?: string;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly involvedObject?: { readonly kind?: string; readonly name?: string };
-}
-const EVENTS = resource<Event>("", "v1", "Event", "events");
 const RESTART_MS = 1_000;
 const VERSION = { version: "0.14.2", commit: "simulated" };
 
@@ -88,10 +63,9 @@ export interface SaidLine {
   readonly text: string;
 }
 
-export class SimSystem {
+export class SimSystem extends SimView {
   readonly seed: number;
-  readonly clock = new VirtualClock();
-  readonly world: World;
+  readonly clock: VirtualClock;
   readonly controllers: SimController[] = [];
   /** Exit codes of listener programs, in order. */
   readonly listenerExits: number[] = [];
@@ -102,17 +76,22 @@ export class SimSystem {
   readonly #options: SystemOptions;
 
   private constructor(options: SystemOptions) {
+    const clock = new VirtualClock();
+    const seed = options.seed ?? 1;
+    super(
+      new World({
+        crds: customResourceDefinitions(),
+        timelineLines: 1_000_000,
+        ...options,
+        seed,
+        clock,
+        namespaces: [CONTROLLER_NAMESPACE, RUNNER_NAMESPACE],
+        listener: (context) => this.#listener(context),
+      }),
+    );
     this.#options = options;
-    this.seed = options.seed ?? 1;
-    this.world = new World({
-      crds: customResourceDefinitions(),
-      timelineLines: 1_000_000,
-      ...options,
-      seed: this.seed,
-      clock: this.clock,
-      namespaces: [CONTROLLER_NAMESPACE, RUNNER_NAMESPACE],
-      listener: (context) => this.#listener(context),
-    });
+    this.seed = seed;
+    this.clock = clock;
     const server = this.world.kubeServer();
     const random = seededRandom(this.seed);
     this.kubectl = new HttpKubeClient({ server, clock: this.clock, random, log: silentLog, userAgent: "kubectl" });
@@ -250,90 +229,6 @@ export class SimSystem {
       const runners = this.objects(EPHEMERAL_RUNNERS);
       return runners.length === idle && this.runnerPods().length === idle;
     }, limitMs);
-  }
-
-  /** A scale set as the service has it. */
-  service(name: string) {
-    return this.world.service.scaleSets().find((set) => set.name === name);
-  }
-
-  /** All objects of a kind. */
-  objects<T extends KubeObject>(kind: Resource<T>): Stored<T>[] {
-    return (this.world.kube.snapshot()[kind.plural] ?? []) as unknown as Stored<T>[];
-  }
-
-  object<T extends KubeObject>(kind: Resource<T>, name: string): Stored<T> | undefined {
-    return this.objects(kind).find(({ metadata }) => metadata.name === name);
-  }
-
-  ars(name: string): Stored<AutoscalingRunnerSet> | undefined {
-    return this.object(AUTOSCALING_RUNNER_SETS, name);
-  }
-
-  runnerSet(name: string): Stored<EphemeralRunnerSet> | undefined {
-    return this.object(EPHEMERAL_RUNNER_SETS, name);
-  }
-
-  listenerOf(name: string): Stored<AutoscalingListener> | undefined {
-    return this.objects(AUTOSCALING_LISTENERS).find(({ spec }) => spec?.autoscalingRunnerSetName === name);
-  }
-
-  runners(): Stored<EphemeralRunner>[] {
-    return this.objects(EPHEMERAL_RUNNERS);
-  }
-
-  runnerPods(): Stored<Pod>[] {
-    return this.objects(PODS).filter(({ metadata }) => metadata.labels?.["actions-ephemeral-runner"] === "True");
-  }
-
-  listenerPods(): Stored<Pod>[] {
-    return this.objects(PODS).filter(({ metadata }) => metadata.namespace === CONTROLLER_NAMESPACE);
-  }
-
-  /** `status reason` of a scale set's condition. */
-  condition(name: string, type: string): string | undefined {
-    const found = this.ars(name)?.status?.conditions?.find((condition) => condition.type === type);
-    return found && `${found.status} ${found.reason}`;
-  }
-
-  /** What was told of objects, oldest first. */
-  events(): { readonly type?: string; readonly reason?: string; readonly message?: string; readonly object: string }[] {
-    return this.objects(EVENTS).map(({ type, reason, message, involvedObject: { kind, name } = {} }) => ({
-      type,
-      reason,
-      message,
-      object: `${kind} ${name}`,
-    }));
-  }
-
-  /** How many runners were registered at the service so far. */
-  get made(): number {
-    return this.world.service.ledger.jits.size;
-  }
-
-  /** Requests since a mark, which is an earlier `world.timeline.count`. */
-  requests(mark = 0): TimelineRequest[] {
-    return requestsOf(this.world.timeline.lines().slice(mark));
-  }
-
-  /** How many requests of controllers and listeners since a mark, by client and kind. */
-  spent(mark = 0): Record<string, number> {
-    return countRequests(this.requests(mark).filter(({ client }) => client !== "kubelet" && client !== "kubectl"));
-  }
-
-  /** Nothing that must never happen has happened, by the books. */
-  assertSound(): void {
-    const { violations, problems, jobs } = this.world.report();
-    assert.deepEqual(violations, []);
-    assert.deepEqual(problems, []);
-    assert.equal(jobs.ranOnce + jobs.cancelled + jobs.lost, jobs.done, "every job that is done ran once");
-  }
-
-  /** Every job ran to its end on exactly one runner. */
-  assertEachJobOnce(): void {
-    this.assertSound();
-    const { jobs } = this.world.report();
-    assert.equal(jobs.ranOnce, jobs.total);
   }
 
   async #close(): Promise<void> {

@@ -25,10 +25,25 @@ table<Case>("one runner, at its end", {
     why: "late-facts",
     inMs: 8000,
   },
-  "exit 0 early, and no job": {
+  "exit 0 early, and no facts have come: the service is asked whether it had a job": {
     runner: online(),
     pod: pod(exited(0, 5)),
     memory: { endedAt: NOON + 50_000 },
+    why: "check",
+    does: ["checkRegistration"],
+  },
+  "exit 0 early, and the service has removed it: it had a job": {
+    runner: online(),
+    pod: pod(exited(0, 5)),
+    memory: { endedAt: NOON + 50_000, checkedAt: NOON + 59_000, unknownToService: true },
+    why: "finished",
+    does: ["delete EphemeralRunner", "delete Pod"],
+    grace: 0,
+  },
+  "exit 0 early, and no job": {
+    runner: online(),
+    pod: pod(exited(0, 5)),
+    memory: { endedAt: NOON + 50_000, checkedAt: NOON + 59_000, unknownToService: false },
     why: "fail",
     does: ["event EphemeralRunner", "patch EphemeralRunner status"],
     status: { phase: "Failed", reason: "ExitedWithoutJob" },
