@@ -23,7 +23,10 @@ const GROUPS: readonly Group[] = [
   { name: "scenario", files: "tests/scenario/**/*.test.ts", together: true },
   { name: "contract", files: "tests/contract/**/*.test.ts", together: true },
   { name: "image", files: "tests/image/**/*.test.ts", together: false },
+  { name: "chaos", files: "tests/chaos/**/*.test.ts", together: true },
+  { name: "charts", files: "tests/charts/**/*.test.ts", together: false },
   { name: "smoke", files: "tests/smoke/**/*.test.ts", together: false },
+  { name: "image", files: "tests/image/**/*.test.ts", together: false },
   { name: "cluster", files: "tests/cluster/**/*.test.ts", together: false, cluster: true },
 ];
 
@@ -58,7 +61,7 @@ if (failed.length > 0) {
 }
 
 function run(group: Group, files: readonly string[]): boolean {
-  const timeout = group.cluster ? 600_000 : group.name === "contract" ? 180_000 : 60_000;
+  const timeout = group.cluster ? 600_000 : ["contract", "charts", "chaos"].includes(group.name) ? 300_000 : 60_000;
   const [program, ...rest] = onDeno
     ? [join(root, "node_modules/.bin/deno"), "test", "-A", "--no-check", "--quiet", "--reporter=dot", ...files]
     : [
