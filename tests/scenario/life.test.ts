@@ -83,6 +83,49 @@ story("a scale set that was deleted at GitHub is made again", {}, async (system)
   assert.equal(system.condition("linux", "Ready"), "True Ready");
 });
 
+const MODES = ["pod", "embedded"] as const;
+
+test("the home of the message loop changes, there and back, amid jobs", () =>
+  SimSystem.story({ listenerMode: "pod" }, async (system) => {
+    await system.scaleSet("linux", { minRunners: 1, maxRunners: 20 });
+    for (const listenerMode of [MODES[1], MODES[0]]) {
+      system.queueJobs("linux", 4, { durationMs: 10_000 });
+      await system.run(1_000);
+      const leader = system.controllers.at(-1)!;
+      leader.stop();
+      await system.until("the controller has ended", () => leader.end !== undefined);
+      system.startController(listenerMode);
+      await system.run(20_000);
+      system.queueJobs("linux", 4);
+      await system.allDone();
+      assert.equal(system.listenerPods().length, listenerMode === "pod" ? 1 : 0);
+    }
+    await system.until("one stands ready", () => idle(system) === 1 && system.runners().length === 1, 60_000);
+    system.assertEachJobOnce();
+    const { refused, sessions } = system.world.service.ledger;
+    assert.deepEqual([...refused.keys()].filter((refusal) => refusal.endsWith(" 409")), [], "never two at one time");
+    assert.equal(sessions.length, 3);
+    assert.deepEqual(system.listenerExits, [0]);
+  }));
+
+test("a listener's pod that is evicted comes again", () =>
+  SimSystem.story({}, async (system) => {
+    await system.scaleSet("linux", { minRunners: 1, maxRunners: 20 });
+    for (let round = 0; round < 3; round++) {
+      system.queueJobs("linux", 2, { durationMs: 10_000 });
+      await system.run(1_000);
+      for (const { metadata } of system.listenerPods()) system.world.kubelet.evict(metadata.uid);
+      await system.run(5_000);
+    }
+    system.queueJobs("linux", 2);
+    await system.allDone(180_000);
+    await system.until("one stands ready", () => idle(system) === 1 && system.runners().length === 1, 120_000);
+    await system.run(30_000);
+    system.assertEachJobOnce();
+    assert.equal(system.listenerPods().length, 1);
+    assert.equal(system.condition("linux", "Ready"), "True Ready");
+  }));
+
 /** The objects that a chart makes beside a scale set, each kept until the controller releases it. */
 const PROTECTED: readonly (readonly [kind: Resource<KubeObject>, name: string])[] = [
   [ROLE_BINDINGS, "kubernetes-mode-binding"],

@@ -115,7 +115,8 @@ export class SimSystem extends SimView {
     }
   }
 
-  startController(): SimController {
+  /** @param listenerMode default: the system's own */
+  startController(listenerMode: SystemOptions["listenerMode"] = this.#options.listenerMode): SimController {
     const name = `controller-${this.controllers.length + 1}`;
     const process = new SimProcess(this.clock);
     const stop = new AbortController();
@@ -128,10 +129,10 @@ export class SimSystem extends SimView {
       kill: () => process.kill(),
       stop: () => stop.abort(new Error("the controller is asked to end")),
     };
-    void this.#controller(name, process).run(stop.signal).then((why) => {
+    void this.#controller(name, process, listenerMode).run(stop.signal).then((why) => {
       state.end = why ?? "stopped";
       // As its Deployment does with one that has ended by itself.
-      if (why !== undefined) this.clock.after(RESTART_MS, () => this.startController());
+      if (why !== undefined) this.clock.after(RESTART_MS, () => this.startController(listenerMode));
     });
     this.controllers.push(controller);
     return controller;
@@ -251,8 +252,12 @@ export class SimSystem extends SimView {
     });
   }
 
-  #controller(name: string, process: SimProcess): ControllerApp {
-    const { listenerMode = "pod", leaderElection, waits } = this.#options;
+  #controller(
+    name: string,
+    process: SimProcess,
+    listenerMode: SystemOptions["listenerMode"] = "pod",
+  ): ControllerApp {
+    const { leaderElection, waits } = this.#options;
     const server = this.world.kubeServer(CONTROLLER_NAMESPACE);
     return new ControllerApp({
       server: { ...server, transport: process.over(server.transport) },
