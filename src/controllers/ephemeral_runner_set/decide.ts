@@ -65,7 +65,7 @@ function makingOf(seen: Seen, surge: number, now: Instant): Part {
   const late = ripe(seen.late, waits.lateCreation, now);
   const wanted = Math.max(0, needs.lack) + late.value + surge;
   if (wanted === 0) return { steps: [], inMs: late.inMs };
-  const allowance = allowanceOf(wanted, census.pending, trouble, waits, now);
+  const allowance = allowanceOf(wanted, census, trouble, waits, now);
   const making = names.slice(0, Math.min(wanted, allowance.count));
   return {
     steps: making.map((name) => create(EPHEMERAL_RUNNERS, runnerOf(set, name, revisions.current))),

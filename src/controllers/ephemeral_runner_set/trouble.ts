@@ -40,18 +40,26 @@ export interface Allowance {
 
 /**
  * @param wanted runners to be made, more than 0
- * @param pending runners that were made and are not online yet
+ * @param have runners that were made and are not online yet, and those that are and have no job
  */
-export function allowanceOf(wanted: number, pending: number, trials: Trials, waits: Waits, now: Instant): Allowance {
+export function allowanceOf(
+  wanted: number,
+  have: { readonly pending: number; readonly idle: number },
+  trials: Trials,
+  waits: Waits,
+  now: Instant,
+): Allowance {
   const trouble = troubleOf(trials, waits);
   if (!trouble) return { count: wanted };
   const { since, pauseMs } = trouble;
   const { lastBirthAt = 0 } = trials;
   // A trial is out. While it is pending its own change will wake us; once it is online, a minute without a failure clears all.
-  if (lastBirthAt > since) {
-    return pending > 0 ? { count: 0 } : { count: 0, inMs: Math.max(1, lastBirthAt + waits.shortLife - now) };
+  if (lastBirthAt > since && have.pending > 0) return { count: 0 };
+  if (lastBirthAt > since && have.idle > 0) {
+    return { count: 0, inMs: Math.max(1, lastBirthAt + waits.shortLife - now) };
   }
-  const due = since + pauseMs;
+  // A trial that was lost without having failed, with its node say, has shown nothing.
+  const due = Math.max(since, lastBirthAt) + pauseMs;
   return now < due ? { count: 0, inMs: due - now } : { count: 1 };
 }
 

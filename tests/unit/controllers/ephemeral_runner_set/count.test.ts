@@ -170,6 +170,7 @@ const streak = (pauses: number) => ({ streak: { failures: pauses + 4, pauses, at
 table<{
   readonly trials: Parameters<typeof allowanceOf>[2];
   readonly pending?: number;
+  readonly idle?: number;
   readonly now?: number;
   readonly allows: ReturnType<typeof allowanceOf>;
 }>(
@@ -187,8 +188,19 @@ table<{
     },
     "five: one is online": {
       trials: { ...streak(1), lastBirthAt: 5000 },
+      idle: 1,
       now: 9000,
       allows: { count: 0, inMs: 56_000 },
+    },
+    "five: the one was lost and has shown nothing: another after 5 s": {
+      trials: { ...streak(1), lastBirthAt: 5000 },
+      now: 9000,
+      allows: { count: 0, inMs: 1000 },
+    },
+    "five: the one was lost long ago": {
+      trials: { ...streak(1), lastBirthAt: 5000 },
+      now: 90_000,
+      allows: { count: 1 },
     },
     "the third trial failed: after 20 s": { trials: streak(3), now: 5000, allows: { count: 0, inMs: 15_000 } },
     "the fiftieth failed: after 5 min, not longer": {
@@ -207,7 +219,8 @@ table<{
       allows: { count: 1 },
     },
   },
-  ({ trials, pending = 0, now = 0, allows }) => assert.deepEqual(allowanceOf(10, pending, trials, WAITS, now), allows),
+  ({ trials, pending = 0, idle = 0, now = 0, allows }) =>
+    assert.deepEqual(allowanceOf(10, { pending, idle }, trials, WAITS, now), allows),
 );
 
 test("a trial that is online for a minute ends the trouble, and not earlier", () => {
