@@ -6,7 +6,7 @@ import type { Instant } from "../../lib/clock.ts";
 import { act, type EventStep, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
 import type { RetireCall } from "./calls.ts";
 import type { Seen } from "./observe.ts";
-import { MOST_AT_ONCE, soonest, statusStepOf } from "./parts.ts";
+import { MOST_AT_ONCE, soonest, statusStepOf, until } from "./parts.ts";
 
 export function drain(seen: Seen, now: Instant): Plan<RetireCall> {
   const { set, total } = seen;
@@ -26,22 +26,31 @@ function dismissRunners(seen: Seen, now: Instant): Plan<RetireCall> {
   );
   const retryIn = seen.retryRetireAt === undefined ? 0 : Math.max(0, seen.retryRetireAt - now);
   const candidates = seen.removable();
-  if (isExpired(seen, now)) {
-    // GitHub does not answer. These have no job as far as anybody here can know.
-    if (candidates.length > 0) steps.push(gaveUp(seen, candidates.length));
-    for (const runner of candidates) steps.push(remove(EPHEMERAL_RUNNERS, refOf(runner)));
-  } else if (candidates.length > 0 && !seen.isRetiring && retryIn === 0) {
-    steps.push(perform({ do: "retire", runners: candidates.slice(0, MOST_AT_ONCE) }));
-  }
+  // GitHub does not answer. These have no job as far as anybody here can know; those that it said to have one stay.
+  const givenUp = isExpired(seen, now) ? candidates.filter(({ metadata }) => !seen.saidBusy.has(metadata.uid)) : [];
+  if (givenUp.length > 0) steps.push(gaveUp(seen, givenUp.length));
+  for (const runner of givenUp) steps.push(remove(EPHEMERAL_RUNNERS, refOf(runner)));
+  const asked = candidates.filter((runner) => !givenUp.includes(runner)).slice(0, MOST_AT_ONCE);
+  if (asked.length > 0 && !seen.isRetiring && retryIn === 0) steps.push(perform({ do: "retire", runners: asked }));
   const status = statusStepOf(seen, now);
   steps.push(...status.steps);
-  const inMs = soonest([status.inMs, retryIn > 0 ? retryIn : undefined, seen.retireFailingSince && seen.waits.timeBox]);
+  const inMs = soonest([
+    status.inMs,
+    retryIn > 0 ? retryIn : undefined,
+    // Those that have a job are asked for again: nothing here changes when they lose it.
+    until(seen.nextChange, now),
+    seen.retireFailingSince && seen.waits.timeBox,
+  ]);
   return steps.length > 0 ? act("drain", steps, inMs) : rest("draining", inMs);
 }
 
-/** Only a service that gives no answer runs out of time; one that says "job still running" does not. */
+/**
+ * Only a service that has given no answer for all the time runs out of it; one that says "job still running" does not,
+ * nor one that stumbles once after the set has long waited for jobs to end.
+ */
 function isExpired({ deletingSince, retireFailingSince, waits }: Seen, now: Instant): boolean {
-  return retireFailingSince !== undefined && deletingSince !== undefined && now - deletingSince >= waits.timeBox;
+  return retireFailingSince !== undefined && deletingSince !== undefined &&
+    now - Math.max(deletingSince, retireFailingSince) >= waits.timeBox;
 }
 
 function gaveUp({ set }: Seen, count: number): EventStep {

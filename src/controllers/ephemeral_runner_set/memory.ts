@@ -16,6 +16,8 @@ export class SetMemory {
   statusSince?: Instant;
   /** UIDs of runners that the service would not let go, and until when they are not asked for. */
   readonly refusedUntil = new Map<string, Instant>();
+  /** UIDs of runners of which the service said last that they have a job, whatever their objects say. */
+  readonly saidBusy = new Set<string>();
   /** UIDs of runners that the service has let go, while their objects are there. */
   readonly letGo = new Set<string>();
   retireFailingSince?: Instant;
@@ -39,8 +41,14 @@ export class SetMemory {
 
   /** What the service said of runners that it was asked to let go. */
   took(answer: RetireAnswer, now: Instant, waits: Waits): void {
-    for (const uid of answer.gone) this.letGo.add(uid);
-    for (const uid of answer.busy) this.refusedUntil.set(uid, now + waits.stillRunning);
+    for (const uid of answer.gone) {
+      this.letGo.add(uid);
+      this.saidBusy.delete(uid);
+    }
+    for (const uid of answer.busy) {
+      this.refusedUntil.set(uid, now + waits.stillRunning);
+      this.saidBusy.add(uid);
+    }
     if (answer.failed.length === 0) {
       this.#failures = 0;
       this.retireFailingSince = undefined;

@@ -57,6 +57,8 @@ export interface Seen {
   readonly pruned: ReadonlySet<AdditiveField>;
   /** The service is being asked to let runners go. */
   readonly isRetiring: boolean;
+  /** UIDs of runners of which the service said last that they have a job. */
+  readonly saidBusy: ReadonlySet<string>;
   /** Since when it has not answered such a question. */
   readonly retireFailingSince?: Instant;
   readonly retryRetireAt?: Instant;

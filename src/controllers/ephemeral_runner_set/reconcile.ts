@@ -124,7 +124,9 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
       this.performer.forget(key);
     }
     for (const [uid, until] of memory.refusedUntil) if (until <= now) memory.refusedUntil.delete(uid);
-    for (const uid of memory.letGo) if (this.#deps.stores.runners.count(BY_UID, uid) === 0) memory.letGo.delete(uid);
+    for (const known of [memory.letGo, memory.saidBusy]) {
+      for (const uid of known) if (this.#deps.stores.runners.count(BY_UID, uid) === 0) known.delete(uid);
+    }
     return new Set(running?.runners.map(uidOf) ?? []);
   }
 

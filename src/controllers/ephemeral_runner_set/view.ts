@@ -120,6 +120,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     statusSince: memory.statusSince,
     pruned,
     isRetiring: retiring.size > 0,
+    saidBusy: memory.saidBusy,
     retireFailingSince: memory.retireFailingSince,
     retryRetireAt: memory.retryRetireAt,
     waits,

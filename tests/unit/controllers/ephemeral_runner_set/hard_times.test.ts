@@ -1,9 +1,10 @@
 /** Rare courses of events in which a set once stood still for ever, or ended a runner that had a job. */
 import assert from "node:assert/strict";
+import { EPHEMERAL_RUNNER_SETS } from "../../../../src/api/kinds.ts";
 import { PODS } from "../../../../src/k8s/resource.ts";
 import { NAMESPACE, waiting } from "../../../support/builders.ts";
-import { story } from "../../../support/runner_story.ts";
-import type { RunnerWorld } from "../../../support/runner_world.ts";
+import { idle, story } from "../../../support/runner_story.ts";
+import { answer, type RunnerWorld } from "../../../support/runner_world.ts";
 
 /** Every pod fails to start, until the set pauses between one trial and the next. */
 async function failing(world: RunnerWorld): Promise<void> {
@@ -24,3 +25,60 @@ story("a trial that is lost without having failed is no verdict: another one fol
   await world.clock.advance(180_000);
   assert.equal(world.idle.length, 5, "the set goes on, and the first success lets all others in");
 });
+
+story(
+  "a set is deleted, and a job that the service gave a runner ends before it began: nothing is left",
+  {},
+  async (world) => {
+    await idle(world, 1);
+    const [runner] = world.idle;
+    world.assign(runner!);
+    world.api.delete(EPHEMERAL_RUNNER_SETS, { namespace: NAMESPACE, name: "linux" });
+    await world.clock.advance(10_000);
+    assert.equal(world.runners.length, 1, "the service keeps it");
+    world.service.busy.clear();
+    await world.clock.advance(45_000);
+    assert.deepEqual([world.runners.length, world.pods.length, world.set], [0, 0, undefined]);
+  },
+);
+
+story("a set is deleted, a job's facts never come, and GitHub stumbles once: the job goes on", {}, async (world) => {
+  await idle(world, 1);
+  const [runner] = world.idle;
+  world.assign(runner!);
+  world.api.delete(EPHEMERAL_RUNNER_SETS, { namespace: NAMESPACE, name: "linux" });
+  await world.clock.advance(600_000);
+  assert.equal(world.pods.length, 1);
+  let stumbles = 1;
+  world.service.refuse = (call) => {
+    if (call === "removeRunner" && stumbles-- > 0) throw answer("Unavailable", 503);
+  };
+  await world.clock.advance(120_000);
+  assert.equal(world.pods[0]?.metadata.deletionTimestamp, undefined);
+  assert.equal(world.pods[0]?.status?.phase, "Running", "the service has said that it has a job");
+  world.service.complete(runner!.metadata.name);
+  world.exit(runner!);
+  await world.clock.advance(30_000);
+  assert.deepEqual([world.runners.length, world.pods.length, world.set], [0, 0, undefined]);
+});
+
+story(
+  "GitHub is gone for good: a runner that it said to have a job goes when its container ends",
+  {},
+  async (world) => {
+    await idle(world, 2);
+    const [busy] = world.idle;
+    world.assign(busy!);
+    world.api.delete(EPHEMERAL_RUNNER_SETS, { namespace: NAMESPACE, name: "linux" });
+    await world.clock.advance(10_000);
+    assert.equal(world.runners.length, 1);
+    world.service.refuse = () => {
+      throw answer("Unavailable", 0);
+    };
+    await world.clock.advance(1_200_000);
+    assert.equal(world.pods[0]?.status?.phase, "Running");
+    world.exit(busy!);
+    await world.clock.advance(400_000);
+    assert.deepEqual([world.runners.length, world.pods.length, world.set], [0, 0, undefined]);
+  },
+);
