@@ -14,6 +14,7 @@ import { ANNOTATIONS, COMPONENTS, listenerNameOf } from "../../api/names.ts";
 import { controlledBy } from "../../k8s/resource.ts";
 import type { GithubSource } from "../shared/services.ts";
 import type { Settings } from "../shared/settings.ts";
+import type { Limits } from "./limits.ts";
 import type { ScaleSetFacts, WantedScaleSet } from "./scale_set_calls.ts";
 
 /** Name and namespace of a scale set's object. */
@@ -53,7 +54,7 @@ export function ownLabels(ars: AutoscalingRunnerSet): Record<string, string> {
 
 /** The EphemeralRunnerSet. It must never bear a label or annotation beyond these: the reference would not cope. */
 export function runnerSetOf(ars: AutoscalingRunnerSet, facts: ScaleSetFacts, settings: Settings): EphemeralRunnerSet {
-  const { ephemeralRunnerSetMetadata, ephemeralRunnerMetadata } = ars.spec ?? {};
+  const { ephemeralRunnerSetMetadata, ephemeralRunnerMetadata, runnerPolicy } = ars.spec ?? {};
   const meta = withMeta(ephemeralRunnerSetMetadata, {
     labels: propagatedLabels(ars, settings.excludedLabelPrefixes, COMPONENTS.runnerSet),
     annotations: nameAnnotations(facts),
@@ -63,7 +64,7 @@ export function runnerSetOf(ars: AutoscalingRunnerSet, facts: ScaleSetFacts, set
     spec: {
       patchID: 0,
       ephemeralRunnerSpec: runnerSpecOf(ars.spec ?? {}, facts),
-      ...given({ ephemeralRunnerMetadata }),
+      ...given({ ephemeralRunnerMetadata, runnerPolicy }),
     },
   };
 }
@@ -91,8 +92,20 @@ export function listenerName(ars: AutoscalingRunnerSet): string {
   return listenerNameOf({ ...placeOf(ars), runnerGroup, githubConfigUrl });
 }
 
-/** The AutoscalingListener. */
-export function listenerOf(ars: AutoscalingRunnerSet, facts: ScaleSetFacts, settings: Settings): AutoscalingListener {
+/** What the spec alone says of them. */
+function ownLimits({ spec: { minRunners = 0, maxRunners = NO_LIMIT } = {} }: AutoscalingRunnerSet): RunnerLimits {
+  return { minRunners, maxRunners };
+}
+
+type RunnerLimits = Pick<Limits, "minRunners" | "maxRunners">;
+
+/** The AutoscalingListener. It is told the limits in force, whatever they come from. */
+export function listenerOf(
+  ars: AutoscalingRunnerSet,
+  facts: ScaleSetFacts,
+  settings: Settings,
+  limits: RunnerLimits = ownLimits(ars),
+): AutoscalingListener {
   const { autoscalingListener } = ars.spec ?? {};
   const labels = propagatedLabels(ars, settings.excludedLabelPrefixes, COMPONENTS.listener);
   return {
@@ -101,7 +114,7 @@ export function listenerOf(ars: AutoscalingRunnerSet, facts: ScaleSetFacts, sett
       namespace: settings.namespace,
       ...withMeta(autoscalingListener, { labels }),
     },
-    spec: listenerSpecOf(ars, facts, settings),
+    spec: listenerSpecOf(ars, facts, settings, limits),
   };
 }
 
@@ -109,10 +122,10 @@ function listenerSpecOf(
   ars: AutoscalingRunnerSet,
   facts: ScaleSetFacts,
   settings: Settings,
+  { minRunners, maxRunners }: RunnerLimits,
 ): AutoscalingListenerSpec {
   const spec = ars.spec ?? {};
   const { name, namespace } = placeOf(ars);
-  const { maxRunners = NO_LIMIT, minRunners = 0 } = spec;
   const secrets = settings.imagePullSecrets;
   return {
     ...given({ githubConfigUrl: spec.githubConfigUrl, githubConfigSecret: spec.githubConfigSecret }),

@@ -13,8 +13,9 @@ import { act, create, patch, perform, type Plan, remove, rest, type Step } from 
 import { compact, mergePatch, missingFrom } from "../shared/drift.ts";
 import type { Problem } from "../shared/problems.ts";
 import { factAnnotations, listenerName, listenerOf, ownLabels, runnerSetOf } from "./build.ts";
+import { type Limits, limitsOf } from "./limits.ts";
 import { isOwn, type Observed } from "./observe.ts";
-import { type Registration, registrationOf } from "./registration.ts";
+import { isLookedInto, type Registration, registrationOf } from "./registration.ts";
 import type { ScaleSetCall, ScaleSetFacts } from "./scale_set_calls.ts";
 import { type Standing, statusSteps } from "./status.ts";
 import { teardown } from "./teardown.ts";
@@ -33,11 +34,19 @@ export function decide(seen: Observed, now: Instant): Plan<ScaleSetCall> {
 
   const registration = registrationOf(seen, now);
   const { facts, problem } = registration;
+  const limits = limitsOf(ars.spec, now);
   if (!facts) {
     const standing = problem ? { problem } : { pending: REGISTERING };
     return withCall(report("register", seen, standing, now), registration);
   }
-  return withCall(children(seen, facts, problem, now), registration);
+  return inTime(withCall(children(seen, facts, limits, problem, now), registration), limits, seen, now);
+}
+
+/** Looked at again when an override comes or goes; often enough before, for clocks are set. */
+function inTime(plan: Plan<ScaleSetCall>, { nextChange }: Limits, { waits }: Observed, now: Instant) {
+  if (nextChange === undefined) return plan;
+  const inMs = Math.min(Math.max(1, nextChange - now), waits.resync);
+  return { ...plan, requeueAfter: Math.min(inMs, plan.requeueAfter ?? Infinity) };
 }
 
 const REGISTERING: Problem = { reason: "Registering", message: "the scale set is being looked up or made at GitHub" };
@@ -46,6 +55,7 @@ const REGISTERING: Problem = { reason: "Registering", message: "the scale set is
 function children(
   seen: Observed,
   facts: ScaleSetFacts,
+  limits: Limits,
   problem: Problem | undefined,
   now: Instant,
 ): Plan<ScaleSetCall> {
@@ -62,13 +72,13 @@ function children(
   if (isDeleting(runnerSet)) {
     return report("runner-set-is-going", seen, { pending: leaving("EphemeralRunnerSet") }, now);
   }
-  const runnerSetPatch = runnerSetDrift(runnerSet, runnerSetOf(ars, facts, seen.settings));
+  const runnerSetPatch = runnerSetDrift(runnerSet, runnerSetOf(ars, facts, seen.settings), seen);
   if (runnerSetPatch) return act("update-runner-set", patch(EPHEMERAL_RUNNER_SETS, refOf(runnerSet), runnerSetPatch));
 
   const former = seen.listeners.filter(({ metadata }) => metadata.name !== listenerName(ars));
   if (former.length > 0) return removeFormer(seen, former, now);
   const [listener] = seen.listeners;
-  const wanted = listenerOf(ars, facts, seen.settings);
+  const wanted = listenerOf(ars, facts, seen.settings, limits);
   if (!listener) return act("create-listener", create(AUTOSCALING_LISTENERS, wanted));
   if (isDeleting(listener)) return report("listener-is-going", seen, { pending: leaving("AutoscalingListener") }, now);
   const listenerPatch = listenerDrift(listener, wanted);
@@ -114,8 +124,12 @@ function leftBehind({ ars, runnerSet }: Observed, facts: ScaleSetFacts): Step[] 
 }
 
 /** Labels are exactly ours, for the reference compares the whole map; of annotations the marks of others stay. */
-function runnerSetDrift(there: Stored<EphemeralRunnerSet>, wanted: EphemeralRunnerSet) {
-  const { ephemeralRunnerSpec, ephemeralRunnerMetadata } = wanted.spec!;
+function runnerSetDrift(there: Stored<EphemeralRunnerSet>, wanted: EphemeralRunnerSet, seen: Observed) {
+  const { ephemeralRunnerSpec, ephemeralRunnerMetadata, runnerPolicy } = wanted.spec!;
+  const { missingScaleSetId } = there.spec ?? {};
+  // A report is done with when it has been looked into, and when it is of a scale set that is not ours any more.
+  const isDone = missingScaleSetId !== undefined &&
+    (missingScaleSetId !== ephemeralRunnerSpec.runnerScaleSetId || isLookedInto(seen));
   return compact({
     metadata: {
       labels: mergePatch(there.metadata.labels ?? {}, wanted.metadata?.labels ?? {}),
@@ -124,6 +138,8 @@ function runnerSetDrift(there: Stored<EphemeralRunnerSet>, wanted: EphemeralRunn
     spec: compact({
       ephemeralRunnerSpec: mergePatch(there.spec?.ephemeralRunnerSpec, ephemeralRunnerSpec),
       ephemeralRunnerMetadata: mergePatch(there.spec?.ephemeralRunnerMetadata, ephemeralRunnerMetadata),
+      runnerPolicy: seen.dropsPolicy ? undefined : mergePatch(there.spec?.runnerPolicy, runnerPolicy),
+      missingScaleSetId: isDone ? null : undefined,
     }),
   });
 }

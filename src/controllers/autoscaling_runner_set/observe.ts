@@ -17,6 +17,8 @@ export interface Memory {
   uid?: string;
   /** Somebody said at this time that the service does not know the scale set any more. */
   reportedGoneAt?: Instant;
+  /** Since when its runner set has borne a listener's report that the service does not know it. */
+  missingSince?: Instant;
   /** Since when its deletion at the service has been tried. */
   unregisteringSince?: Instant;
   /** Since when the protected objects have been being released. */
@@ -36,6 +38,8 @@ export interface Observed {
   readonly memory: Readonly<Memory>;
   /** Objects that still bear our protection; read only when everything else is gone, here and at the service. */
   readonly protectedObjects: readonly ProtectedObject[];
+  /** The API server drops a runner set's runnerPolicy: its CRD is older than ours. */
+  readonly dropsPolicy?: boolean;
   readonly settings: Settings;
   readonly waits: Waits;
 }
@@ -50,6 +54,7 @@ export interface ObserveDeps {
   readonly listProtected: Parameters<typeof readProtected>[2];
   github(key: string): Performance<ScaleSetCall, ScaleSetFacts | undefined>;
   memory(key: string): Memory;
+  readonly dropsPolicy?: () => boolean;
   now(): Instant;
 }
 
@@ -68,7 +73,10 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     delete memory.reportedGoneAt;
     delete memory.unregisteringSince;
     delete memory.releasingSince;
+    delete memory.missingSince;
   }
+  if (isReportedMissing(ars, runnerSet)) memory.missingSince ??= deps.now();
+  else delete memory.missingSince;
   const childless = listeners.length === 0 && formerSets.length === 0 && !isOwn(ars, runnerSet);
   const registered = ars.metadata.annotations?.[ANNOTATIONS.scaleSetId] !== undefined;
   let protectedObjects: readonly ProtectedObject[] = [];
@@ -85,9 +93,16 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     github: deps.github(key),
     memory: { ...memory },
     protectedObjects,
+    dropsPolicy: deps.dropsPolicy?.() ?? false,
     settings,
     waits,
   };
+}
+
+/** Whether a listener has written that the service does not know the scale set, and means the one that we know. */
+function isReportedMissing(ars: Stored<AutoscalingRunnerSet>, runnerSet: EphemeralRunnerSet | undefined): boolean {
+  const missing = runnerSet?.spec?.missingScaleSetId;
+  return missing !== undefined && String(missing) === ars.metadata.annotations?.[ANNOTATIONS.scaleSetId];
 }
 
 function isOutdated(runnerSet: Stored<EphemeralRunnerSet>, { hasOutdated }: ObserveDeps): boolean {

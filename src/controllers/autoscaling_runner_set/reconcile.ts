@@ -1,11 +1,17 @@
 /** Scale sets: what they are made of, put together. */
-import type { AutoscalingListener, AutoscalingRunnerSet, EphemeralRunnerSet } from "../../api/kinds.ts";
+import {
+  type AutoscalingListener,
+  type AutoscalingRunnerSet,
+  EPHEMERAL_RUNNER_SETS,
+  type EphemeralRunnerSet,
+} from "../../api/kinds.ts";
 import type { KubeClient } from "../../k8s/client.ts";
 import { controllerOf, isDeleting, keyOf, type KubeObject, refOfKey, type Resource } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { Clock, Instant } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Reconciler } from "../../runtime/controller.ts";
+import type { StepResult } from "../../runtime/execute.ts";
 import { Performer } from "../../runtime/performer.ts";
 import { same } from "../shared/drift.ts";
 import type { ScaleSetGone } from "../shared/scale_set_gone.ts";
@@ -60,6 +66,9 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
   });
   const listProtected = async (kind: Resource, namespace: string, name: string) =>
     (await kube.list(kind as Resource<KubeObject>, { namespace, fieldSelector: `metadata.name=${name}` })).items[0];
+  /** When the API server last dropped a policy; it is tried again at times, for CRDs are brought up to date. */
+  let policyDroppedAt: Instant | undefined;
+  const dropsPolicy = () => policyDroppedAt !== undefined && clock.now() - policyDroppedAt < waits.resync;
   const observeDeps = {
     stores,
     uncached,
@@ -68,6 +77,7 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
     listProtected,
     hasOutdated: deps.hasOutdated,
     memory,
+    dropsPolicy,
     github: (key: string) => performer.of(key),
     now: () => clock.now(),
   };
@@ -77,7 +87,15 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
       observe: (key) => observe(observeDeps, key),
       decide,
       performer,
-      told: (_key, result) => forgetAfterFailure(uncached, result),
+      told(key, result) {
+        const dropped = wasPolicyDropped(result);
+        if (dropped !== undefined) {
+          // The rest of the plan had to wait, and there is something to say.
+          if (dropped && !dropsPolicy()) deps.wake(key);
+          policyDroppedAt = dropped ? clock.now() : undefined;
+        }
+        return forgetAfterFailure(uncached, result);
+      },
       gone(key) {
         memories.delete(key);
         performer.forget(key);
@@ -94,6 +112,17 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
       },
     },
   };
+}
+
+/** Whether a runnerPolicy that was sent did not come back; undefined when none was sent. */
+function wasPolicyDropped({ step, ...result }: StepResult): boolean | undefined {
+  if (!result.ok || (step.do !== "create" && step.do !== "patch") || step.kind !== EPHEMERAL_RUNNER_SETS) {
+    return undefined;
+  }
+  const sent = (step.do === "create" ? step.object : step.patch) as EphemeralRunnerSet;
+  if (!sent.spec?.runnerPolicy) return undefined;
+  // Without an answer it was not sent: the same has been sent before and has changed nothing.
+  return (result.object as EphemeralRunnerSet | undefined)?.spec?.runnerPolicy === undefined;
 }
 
 /** Key of the scale set that owns a runner set. */

@@ -69,8 +69,13 @@ export function annotatedFacts({ ars, runnerSet }: Observed): ScaleSetFacts | un
   };
 }
 
+/** Whether the service was asked, and answered, after a listener had reported the scale set to be missing. */
+export function isLookedInto({ github: { last }, memory: { missingSince } }: Observed): boolean {
+  return missingSince !== undefined && last?.call.do === "register" && last.ok && last.at >= missingSince;
+}
+
 function recheckDueAt({ memory, waits }: Observed, answeredAt: Instant): Instant | undefined {
-  const { reportedGoneAt } = memory;
-  if (reportedGoneAt === undefined || reportedGoneAt <= answeredAt) return undefined;
+  const { reportedGoneAt = 0, missingSince = 0 } = memory;
+  if (Math.max(reportedGoneAt, missingSince) <= answeredAt) return undefined;
   return answeredAt + waits.scaleSetRecheck;
 }

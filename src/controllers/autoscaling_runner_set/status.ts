@@ -12,6 +12,7 @@ import { conditionNamed, conditionsOf, type Saying } from "../shared/conditions.
 import { same } from "../shared/drift.ts";
 import type { Problem } from "../shared/problems.ts";
 import type { Observed } from "./observe.ts";
+import { limitEvents, limitStatus, PAUSED, pauseSaying } from "./status_limits.ts";
 
 /** How far a scale set is. */
 export interface Standing {
@@ -25,7 +26,7 @@ export interface Standing {
 export function statusSteps(seen: Observed, standing: Standing, now: Instant): Step[] {
   const { ars } = seen;
   const wanted = statusOf(seen, standing, now);
-  const steps: Step[] = [];
+  const steps: Step[] = limitEvents(ars, now);
   const event = problemEvent(seen, standing.problem);
   if (event) steps.push(event);
   if (!same(ars.status, { ...ars.status, ...wanted })) {
@@ -36,17 +37,19 @@ export function statusSteps(seen: Observed, standing: Standing, now: Instant): S
   return steps;
 }
 
-function statusOf(seen: Observed, standing: Standing, now: Instant): AutoscalingRunnerSetStatus {
+/** The whole status; null takes a field away that is not so any more. */
+function statusOf(seen: Observed, standing: Standing, now: Instant) {
   const { ars } = seen;
   const generation = ars.metadata.generation;
   return {
     ...countsOf(seen),
+    ...limitStatus(ars, now),
     phase: phaseOf(seen, standing),
     observedGeneration: generation,
     conditions: conditionsOf(ars.status?.conditions, sayingsOf(seen, standing), {
       now,
       generation,
-      over: ["VersionSkew", ...OF_CHILDREN],
+      over: ["VersionSkew", PAUSED, POLICY_IGNORED, ...OF_CHILDREN],
     }),
   };
 }
@@ -80,7 +83,14 @@ function sayingsOf(seen: Observed, standing: Standing): Saying[] {
     ? { type: "Ready", status: "False", reason: unready.reason, message: unready.message }
     : { type: "Ready", status: "True", reason: "Ready", message: "listener and runner set are as they are wanted" };
   const halted = conditionNamed(seen.runnerSet?.status?.conditions, "Progressing");
-  return [ready, progressOf(pending, problem, halted), ...passedOn(seen), ...skewOf(seen)];
+  return [
+    ready,
+    progressOf(pending, problem, halted),
+    ...pauseSaying(seen.ars),
+    ...passedOn(seen),
+    ...policyOf(seen),
+    ...skewOf(seen),
+  ];
 }
 
 function progressOf(pending: Problem | undefined, problem: Problem | undefined, ofRunners: Saying | undefined): Saying {
@@ -103,6 +113,15 @@ function passedOn({ runnerSet, listeners }: Observed): Saying[] {
   const said = [...runnerSet?.status?.conditions ?? [], ...listeners[0]?.status?.conditions ?? []];
   return said.filter(({ type }) => OF_CHILDREN.includes(type))
     .map(({ type, status, reason, message }) => ({ type, status, reason, message }));
+}
+
+const POLICY_IGNORED = "RunnerPolicyIgnored";
+
+function policyOf({ ars, dropsPolicy }: Observed): Saying[] {
+  if (!dropsPolicy || !ars.spec?.runnerPolicy) return [];
+  const message = "the CRD of EphemeralRunnerSets is older than this controller and drops runnerPolicy: apply the " +
+    "controller's CRDs";
+  return [{ type: POLICY_IGNORED, status: "True", reason: "OldCRD", message }];
 }
 
 /** Another version than ours made the object: we go on all the same, and say so. */

@@ -3,6 +3,7 @@ import type { AutoscalingRunnerSet } from "../../api/kinds.ts";
 import { urlLabels } from "../../api/labels.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Problem } from "../shared/problems.ts";
+import { scheduleProblem } from "./limits.ts";
 
 /** The first thing that is wrong with a scale set, if any. */
 export function invalidSpec(ars: AutoscalingRunnerSet): Problem | undefined {
@@ -17,5 +18,6 @@ export function invalidSpec(ars: AutoscalingRunnerSet): Problem | undefined {
       `maxRunners (${maxRunners}) is less than minRunners (${minRunners}): raise the one or lower the other`;
     return { reason: "InvalidRunnerLimits", message };
   }
-  return undefined;
+  const schedule = scheduleProblem(ars.spec);
+  return schedule === undefined ? undefined : { reason: "InvalidSchedule", message: schedule };
 }

@@ -99,7 +99,24 @@ function stepsOf(plan: Plan<ScaleSetCall>): string[] {
   });
 }
 
-table<{ seen: Observed; why: string; steps: string[]; again?: number }>("decide", {
+/** A scale set at work whose listener has written that the service does not know `id`. */
+function missing(changes: Partial<Observed>, id = 7, scaleSetId = 7): Observed {
+  const usual = seen();
+  const runnerSet = runnerSetOf(registered(), { ...FACTS, id: scaleSetId }, settings());
+  runnerSet.spec!.missingScaleSetId = id;
+  return { ...usual, runnerSet: ownedBy(usual.ars, runnerSet), ...changes };
+}
+
+interface Row {
+  readonly seen: Observed;
+  readonly why: string;
+  readonly steps: string[];
+  readonly again?: number;
+  /** What the last step sends. */
+  readonly patch?: unknown;
+}
+
+table<Row>("decide", {
   "without our finalizer nothing is done but to add it": {
     seen: seen({ ars: registered({}, { finalizers: ["theirs"] }) }),
     why: "add-finalizer",
@@ -170,6 +187,69 @@ table<{ seen: Observed; why: string; steps: string[]; again?: number }>("decide"
     why: "in-place",
     steps: ["patch AutoscalingRunnerSet status"],
     again: 20_000,
+  },
+  "a listener's report: looked into": {
+    seen: missing({ memory: { missingSince: NOW } }),
+    why: "in-place",
+    steps: ["register", "patch AutoscalingRunnerSet status"],
+  },
+  "a listener's report that comes again: not twice in half a minute": {
+    seen: missing({
+      memory: { missingSince: NOW },
+      github: { ...IDLE, last: { call: registerCall(registered()), at: NOW - 10_000, ok: true, result: FACTS } },
+    }),
+    why: "in-place",
+    steps: ["patch AutoscalingRunnerSet status"],
+    again: 20_000,
+  },
+  "a false alarm is taken away": {
+    seen: missing({
+      memory: { missingSince: NOW - 1_000 },
+      github: { ...IDLE, last: { call: registerCall(registered()), at: NOW, ok: true, result: FACTS } },
+    }),
+    why: "update-runner-set",
+    steps: ["patch EphemeralRunnerSet"],
+    patch: { spec: { missingScaleSetId: null } },
+  },
+  "a report of a scale set of before goes with its id": {
+    seen: { ...missing({}, 6), runnerSet: missing({}, 6, 6).runnerSet },
+    why: "update-runner-set",
+    steps: ["patch EphemeralRunnerSet"],
+    patch: { spec: { ephemeralRunnerSpec: { runnerScaleSetId: 7 }, missingScaleSetId: null } },
+  },
+  "a policy goes down to the runner set, and no runner is another one for it": {
+    seen: seen({ ars: registered({ runnerPolicy: { maxIdleSeconds: 600 } }) }),
+    why: "update-runner-set",
+    steps: ["patch EphemeralRunnerSet"],
+    patch: { spec: { runnerPolicy: { maxIdleSeconds: 600 } } },
+  },
+  "a policy that the API server drops stands in no way": {
+    seen: seen({ ars: registered({ runnerPolicy: { maxIdleSeconds: 600 } }), dropsPolicy: true }),
+    why: "in-place",
+    steps: ["patch AutoscalingRunnerSet status"],
+  },
+  "a pause: the listener is told 0": {
+    seen: seen({ ars: registered({ paused: true, minRunners: 2 }) }),
+    why: "update-listener",
+    steps: ["patch AutoscalingListener"],
+    patch: { spec: { maxRunners: null } },
+  },
+  "an override comes: the listener is told, and it is known when it goes": {
+    // 10:00 in UTC.
+    seen: seen({
+      ars: registered({ scheduledOverrides: [{ schedule: "55 9 * * *", duration: "8m", maxRunners: 3 }] }),
+    }),
+    why: "update-listener",
+    steps: ["patch AutoscalingListener"],
+    patch: { spec: { maxRunners: 3 } },
+    again: 180_000,
+  },
+  "a schedule that can't be used: said, and nothing is changed": {
+    seen: seen({
+      ars: registered({ scheduledOverrides: [{ schedule: "0 0 * * FOO", duration: "8h", maxRunners: 3 }] }),
+    }),
+    why: "invalid-spec",
+    steps: ["event InvalidSchedule", "patch AutoscalingRunnerSet status"],
   },
   "GitHub is down: children are kept, the call waits": {
     seen: seen({ github: failed(serviceError("Unavailable", 503)) }),
@@ -250,6 +330,8 @@ table<{ seen: Observed; why: string; steps: string[]; again?: number }>("decide"
     steps: row.steps,
     again: row.again,
   });
+  const last = plan.steps.at(-1);
+  if (row.patch) assert.deepEqual(last?.do === "patch" && last.patch, row.patch);
 });
 
 test("decide: a scale set at work, whose status says so, needs nothing", () => {
