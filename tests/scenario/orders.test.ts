@@ -106,7 +106,7 @@ const ORDERS: Readonly<Record<string, Order>> = {
   },
   "statistics 1 s late in a steady load": {
     behaviour: { statisticsLagMs: 1_000 },
-    play: (system) => steady(system, 40),
+    play: (system) => steady(system, 100),
     ratio: 1.05,
   },
   "jobs cancelled before they started": {

@@ -129,3 +129,16 @@ test("a server whose router knows no acquirejobs assigns by itself", async () =>
   wire.script({ status: 404, text: "404 page not found" });
   assert.equal(await wire.result(session.acquire([11])), undefined);
 });
+
+test("a session is taken over by the service of other credentials: the same queue, renewed in their name", async () => {
+  const { wire, session } = await opened();
+  const other = new Wire();
+  const taken = other.connect().resume!(session);
+  assert.equal(taken.id, "s-1");
+  assert.equal(taken.statistics?.totalAssignedJobs, 2);
+  other.script({ status: 401 }, json(200, RENEWED), { status: 202 });
+  await other.result(taken.poll({ capacity: 1 }));
+  assert.equal(other.calls[0]!.headers["authorization"], "Bearer queue-1");
+  assert.equal(other.calls.at(-1)!.headers["authorization"], "Bearer queue-2");
+  assert.equal(wire.calls.length, 0, "the former credentials are not used");
+});

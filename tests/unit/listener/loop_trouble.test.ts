@@ -276,6 +276,8 @@ table("a message that got lost on its way comes with a new session", {
   assert.equal(world.told.split(" ")[0], told);
   assert.deepEqual(world.github.messages, []);
   assert.equal(world.github.calls.filter((call) => call === "open").length, 2);
+  await world.pass(120_000);
+  assert.equal(world.github.calls.filter((call) => call === "open").length, 2, "the new session is not suspected too");
 });
 
 test("a connection that breaks with nothing on its way costs one reading, and no session", async () => {
