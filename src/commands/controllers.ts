@@ -1,5 +1,11 @@
 /** The four controllers over their caches: who wakes whom stands with each controller, the wiring is here. */
-import type { AutoscalingListener, AutoscalingRunnerSet, EphemeralRunner, EphemeralRunnerSet } from "../api/kinds.ts";
+import {
+  type AutoscalingListener,
+  type AutoscalingRunnerSet,
+  type EphemeralRunner,
+  type EphemeralRunnerSet,
+  NO_LIMIT,
+} from "../api/kinds.ts";
 import { autoscalingRunnerSets, wakeScaleSets } from "../controllers/autoscaling_runner_set/reconcile.ts";
 import { EmbeddedLoops } from "../controllers/autoscaling_listener/embedded.ts";
 import { autoscalingListeners, wakeListeners, wakeListenersOf } from "../controllers/autoscaling_listener/reconcile.ts";
@@ -15,7 +21,7 @@ import type { Settings } from "../controllers/shared/settings.ts";
 import { SourceReader } from "../controllers/shared/source_reader.ts";
 import { BY_STATE } from "../controllers/shared/stores.ts";
 import type { VaultAccess } from "../controllers/shared/vault_source.ts";
-import type { SetStores, Uncached } from "../controllers/shared/stores_set.ts";
+import { BY_OWNER, BY_SCALE_SET, type SetStores, type Uncached } from "../controllers/shared/stores_set.ts";
 import type { Waits } from "../controllers/shared/waits.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import type { Informer } from "../k8s/informer.ts";
@@ -115,6 +121,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     book,
     wake: wake("runnerSet"),
     maxRunnersOf: (set) => maxRunnersOf(stores, set),
+    formerOf: (set) => formerOf(stores, set),
   });
   const runners = ephemeralRunnerController({
     ...common,
@@ -250,9 +257,20 @@ function embeddedLoops(
   });
 }
 
-/** The limit of the scale set that owns a runner set; undefined when it has none, or has gone. */
+/** The limit in force, which the listener is told; undefined when there is none, or no listener. */
 function maxRunnersOf(stores: SetStores, set: Stored<EphemeralRunnerSet>): number | undefined {
   const owner = controllerOf(set);
-  const scaleSet = owner && stores.autoscalingRunnerSets.get(set.metadata.namespace ?? "", owner.name);
-  return scaleSet?.spec?.maxRunners;
+  const key = owner && `${set.metadata.namespace ?? ""}/${owner.name}`;
+  const [listener] = key === undefined ? [] : stores.autoscalingListeners.by(BY_SCALE_SET, key);
+  if (!listener) return undefined;
+  const { maxRunners = 0 } = listener.spec ?? {};
+  return maxRunners === NO_LIMIT ? undefined : maxRunners;
+}
+
+/** UIDs of the sets of the same scale set that older releases made under other names; none for those sets themselves. */
+function formerOf({ ephemeralRunnerSets }: SetStores, set: Stored<EphemeralRunnerSet>): string[] {
+  const owner = controllerOf(set);
+  if (owner?.name !== set.metadata.name) return [];
+  return ephemeralRunnerSets.by(BY_OWNER, owner.uid).map(({ metadata }) => metadata.uid)
+    .filter((uid) => uid !== set.metadata.uid);
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AUTOSCALING_LISTENERS, EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
 import { controlledBy, refOf } from "../../src/k8s/resource.ts";
+import { referenceDefinitions } from "../support/reference.ts";
 import { SimSystem } from "../support/sim_system.ts";
 
 const OLD = "linux-x7k2p";
@@ -57,5 +58,30 @@ for (const listenerMode of ["pod", "embedded"] as const) {
       assert.deepEqual(system.runners().filter(({ metadata }) => before.includes(metadata.name)), []);
       assert.ok(system.made <= 10, `${system.made}: five of old, three jobs, two that stand ready`);
       assert.equal(service.ledger.callsOf("scaleset.create"), 1);
+    }));
+}
+
+for (const prunes of [false, true]) {
+  test(`runners of an older release that have a job hold slots of the new set (prunes: ${prunes})`, () =>
+    SimSystem.story(prunes ? { crds: referenceDefinitions() } : {}, async (system) => {
+      const { service } = system.world;
+      await system.scaleSet("linux", { minRunners: 2, maxRunners: 6 });
+      system.queueJobs("linux", 4, { durationMs: 120_000 });
+      const idle = () => service.scaleSets()[0]?.statistics.totalIdleRunners;
+      await system.until("four work and two stand ready", () => idle() === 2 && system.runners().length === 6);
+      system.controllers[0]!.kill();
+      await asOlderRelease(system);
+      system.startController();
+      const live = () => system.runners().filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+      const ofOld = () => live().filter(({ metadata }) => metadata.ownerReferences?.[0]?.name === OLD);
+      await system.until("two others stand ready", () => idle() === 2 && ofOld().length === 4, 60_000);
+      for (let second = 0; second < 60; second++) {
+        await system.run(1_000);
+        assert.ok(live().length <= 6, `${live().length} runners, of which ${ofOld().length} of the old set`);
+      }
+      await system.allDone(200_000);
+      await system.until("the old set is gone", () => system.runnerSet(OLD) === undefined, 120_000);
+      await system.until("two stand ready", () => idle() === 2 && system.runners().length === 2, 60_000);
+      system.assertEachJobOnce();
     }));
 }

@@ -9,6 +9,8 @@ export interface Census {
   readonly idle: number;
   /** With a job that has not ended. */
   readonly busy: number;
+  /** Busy ones of the sets that this one replaces: their jobs are counted with its own, and they hold its slots. */
+  readonly elsewhere: number;
   /** Their job has completed, and their container may still run. */
   readonly marked: number;
   readonly ended: number;
@@ -44,7 +46,8 @@ export interface Needs {
 }
 
 export function needsOf(census: Census, demand: Demand): Needs {
-  const { busy, ahead, gone } = census;
+  const { ahead, gone } = census;
+  const busy = census.busy + census.elsewhere;
   const { replicas, runningJobs = busy + census.endedLately } = demand;
   const have = census.pending + census.idle;
   const lack = replicas - runningJobs - ahead - have;

@@ -74,16 +74,56 @@ export interface CountSources {
   readonly runners: Reader<EphemeralRunner>;
   readonly book: RunnerBook;
   readonly ledger: Ledger;
+  /** UIDs of the sets that the set has replaced and that still have runners. */
+  readonly former: readonly string[];
 }
 
 /** Counts a set's runners. `leaving`: UIDs of runners that the service is being asked to let go. */
 export function censusOf(
   set: Stored<EphemeralRunnerSet>,
-  { runners, book, ledger }: CountSources,
+  sources: CountSources,
   leaving: Iterable<string>,
   find: (uid: string) => Stored<EphemeralRunner> | undefined,
 ): Census {
+  const { runners, book, ledger, former } = sources;
   const { uid, generation = 0 } = set.metadata;
+  const counts = countsOf(uid, sources, find);
+  let ahead = 0;
+  const newest = ledger.newestJobGeneration(uid);
+  // After a restart of the API server's numbering the distance is bounded by what can matter.
+  for (let at = generation + 1; at <= Math.min(newest, generation + MOST_AHEAD); at++) {
+    ahead += runners.count(BY_JOB_GENERATION, `${uid}/${at}`);
+  }
+  let still = 0;
+  for (const one of leaving) {
+    const state = stateOf(find(one) ?? GONE);
+    if ((state === "pending" || state === "idle") && !book.endedOf(uid).has(one)) still++;
+  }
+  const departures = [uid, ...former].map((one) => ledger.departures(one));
+  return {
+    ...counts,
+    elsewhere: sum(former.map((one) => countsOf(one, sources, find).busy)),
+    ahead,
+    gone: sum(departures.map(({ gone }) => gone)),
+    endedLately: sum(departures.map(({ endedLately }) => endedLately)),
+    leaving: still,
+  };
+}
+
+/** More patches of one set than a watch is ever behind. */
+const MOST_AHEAD = 10_000;
+const GONE: EphemeralRunner = { metadata: { deletionTimestamp: "1970-01-01T00:00:00Z" } };
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** The runners of one set by their state. */
+function countsOf(
+  uid: string,
+  { runners, book }: Pick<CountSources, "runners" | "book">,
+  find: (uid: string) => Stored<EphemeralRunner> | undefined,
+): Record<RunnerState, number> {
   const count = (state: RunnerState) => runners.count(BY_STATE, `${uid}/${state}`);
   const counts = {
     pending: count("pending"),
@@ -103,24 +143,8 @@ export function censusOf(
     counts[state]--;
     counts.ended++;
   }
-  let ahead = 0;
-  const newest = ledger.newestJobGeneration(uid);
-  // After a restart of the API server's numbering the distance is bounded by what can matter.
-  for (let at = generation + 1; at <= Math.min(newest, generation + MOST_AHEAD); at++) {
-    ahead += runners.count(BY_JOB_GENERATION, `${uid}/${at}`);
-  }
-  let still = 0;
-  for (const one of leaving) {
-    const state = stateOf(find(one) ?? GONE);
-    if ((state === "pending" || state === "idle") && !book.endedOf(uid).has(one)) still++;
-  }
-  const { gone, endedLately } = ledger.departures(uid);
-  return { ...counts, ahead, gone, endedLately, leaving: still };
+  return counts;
 }
-
-/** More patches of one set than a watch is ever behind. */
-const MOST_AHEAD = 10_000;
-const GONE: EphemeralRunner = { metadata: { deletionTimestamp: "1970-01-01T00:00:00Z" } };
 
 export function revisionsOf(uid: string, current: string, census: Census, runners: Reader<EphemeralRunner>): Revisions {
   const freshPending = runners.count(BY_REVISION, `${uid}/${current}/pending`);

@@ -49,6 +49,8 @@ export interface EphemeralRunnerSetDeps {
   readonly waits: Waits;
   /** maxRunners of the scale set that owns a set; undefined: not known. */
   readonly maxRunnersOf?: (set: Stored<EphemeralRunnerSet>) => number | undefined;
+  /** UIDs of the sets that a set has replaced and that are still there: older releases named them otherwise. */
+  readonly formerOf?: (set: Stored<EphemeralRunnerSet>) => readonly string[];
   /** Has this controller look at a key, now or after some milliseconds. */
   readonly wake: (key: string, ms?: number) => void;
 }
@@ -74,12 +76,13 @@ export interface Known {
 
 /** The facts, as they are now. What has lasted since when is kept in the memory. */
 export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: Known): Seen {
-  const { deps: { stores: { runners }, book, clock, waits, random, maxRunnersOf }, ledger, pruned } = sources;
+  const { deps: { stores: { runners }, book, clock, waits, random, maxRunnersOf, formerOf }, ledger, pruned } = sources;
   const { memory, retiring, proxy } = known;
   const { uid } = set.metadata;
   const now = clock.now();
   const find = (runner: string) => runners.by(BY_UID, runner)[0];
-  const census = censusOf(set, { runners, book, ledger }, [...retiring, ...memory.letGo], find);
+  const former = formerOf?.(set) ?? [];
+  const census = censusOf(set, { runners, book, ledger, former }, [...retiring, ...memory.letGo], find);
   const { replicas = 0, runningJobs } = set.spec ?? {};
   const needs = needsOf(census, { replicas, runningJobs });
   memory.late = unchanged(memory.late, needs.late, now);
@@ -96,7 +99,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
   memory.statusSince = differs ? memory.statusSince ?? now : undefined;
   const wanted = Math.max(0, needs.lack) + needs.late + revisions.old;
   const times = [
-    ledger.departures(uid).nextChange,
+    ...[uid, ...former].map((one) => ledger.departures(one).nextChange),
     ...memory.refusedUntil.values(),
     ...rolloutTimes(revisions, trials, waits),
   ];

@@ -21,6 +21,7 @@ function census(changes: Partial<Census> = {}): Census {
     pending: 0,
     idle: 0,
     busy: 0,
+    elsewhere: 0,
     marked: 0,
     ended: 0,
     failed: 0,
@@ -55,6 +56,16 @@ table<Case>("needs", {
     have: { busy: 3 },
     want: [3, 2],
     needs: { lack: 1, late: 0, surplus: 0 },
+  },
+  "four have jobs in a set that this one replaces: they hold its slots": {
+    have: { idle: 2, elsewhere: 4 },
+    want: [6, 4],
+    needs: { lack: 0, late: 0, surplus: 0 },
+  },
+  "the same, where running jobs are not told": {
+    have: { idle: 2, elsewhere: 4 },
+    want: [6],
+    needs: { lack: 0, late: 0, surplus: 0 },
   },
   "an idle one was lost": { have: { idle: 2, busy: 1 }, want: [4, 1], needs: { lack: 1 } },
   "a busy one was lost: its job died with it": {
@@ -231,6 +242,8 @@ test("a trial that is online for a minute ends the trouble, and not earlier", ()
   assert.equal(hasRecovered({ pending: 1, idle: 1 }, trials, WAITS, 80_000), false);
   assert.equal(hasRecovered({ pending: 0, idle: 0 }, trials, WAITS, 80_000), false);
   assert.equal(hasRecovered(online, streak(3), WAITS, 80_000), false, "no trial was made since");
+  const once = { ...streak(0), lastBirthAt: 20_000 };
+  assert.equal(hasRecovered(online, once, WAITS, 80_000), true, "a failure that earned no pause is over too");
 });
 
 table<{
@@ -242,6 +255,7 @@ table<{
   readonly max?: number;
   readonly failing?: boolean;
   readonly justMade?: boolean;
+  readonly now?: number;
   readonly is: Partial<ReturnType<typeof rolloutOf>>;
 }>("old runners", {
   "none": { have: { idle: 8 }, old: 0, wanted: 8, is: { surge: 0, retire: 0, spared: 0 } },
@@ -289,6 +303,15 @@ table<{
     failing: true,
     is: { surge: 0, retire: 0, isStuck: true },
   },
+  "replacements failed, some time ago: one is tried": {
+    have: { idle: 8 },
+    old: 8,
+    wanted: 8,
+    max: 20,
+    failing: true,
+    now: 600_000,
+    is: { surge: 1, retire: 0, isStuck: false },
+  },
   "replacements fail, and nobody is wanted any more": {
     have: { idle: 8 },
     old: 8,
@@ -297,7 +320,7 @@ table<{
     failing: true,
     is: { spared: 0, isStuck: true },
   },
-}, ({ have, old, freshPending = 0, freshIdle = 0, wanted, max, failing, justMade, is }) => {
+}, ({ have, old, freshPending = 0, freshIdle = 0, wanted, max, failing, justMade, now = 0, is }) => {
   const all = census(have);
   const rollout = rolloutOf({
     census: all,
@@ -306,6 +329,6 @@ table<{
     trouble: { ...(failing ? streak(1) : {}), lastBirthAt: justMade ? -5000 : -10_000 },
     waits: WAITS,
     ...(max === undefined ? {} : { maxRunners: max }),
-  }, 0);
+  }, now);
   for (const [name, value] of Object.entries(is)) assert.equal(rollout[name as keyof typeof rollout], value, name);
 });
