@@ -127,9 +127,7 @@ export class ChaosSystem {
   }
 
   async patchScaleSet(name: string, spec: NonNullable<AutoscalingRunnerSet["spec"]>): Promise<void> {
-    await this.user(() =>
-      this.kubectl.patch(AUTOSCALING_RUNNER_SETS, { namespace: RUNNER_NAMESPACE, name }, { spec })
-    );
+    await this.user(() => this.kubectl.patch(AUTOSCALING_RUNNER_SETS, { namespace: RUNNER_NAMESPACE, name }, { spec }));
   }
 
   async deleteScaleSet(name: string): Promise<void> {

@@ -168,7 +168,8 @@ function checked(
   why: "idle" | "busy",
 ): RunnerPlan {
   const { memory, settings: { waits } } = seen;
-  const due = memory.turnAt ?? Math.max(memory.checkedAt ?? 0, state.since ?? now) + waits.idleCheck;
+  const due = memory.turnAt ??
+    Math.max(memory.checkedAt ?? 0, memory.runningSince ?? state.since ?? now) + waits.idleCheck;
   if (now < due) return rest(why, due - now);
   return call(seen, { do: "checkRegistration", runnerId, mayWait: memory.turnAt === undefined }, "check", now);
 }

@@ -22,7 +22,7 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   const steps: Step<Call>[] = [];
   if (pod && !pod.isDeleting) steps.push(removePod(seen));
   const outside = outsideOf(seen);
-  const expired = now - (seen.deletingSince ?? now) >= seen.settings.waits.timeBox;
+  const expired = isExpired(seen, seen.deletingSince, now);
   const wait = soon(seen, "release", now);
   const isOpen = (outside.registration || outside.hooks) && !expired;
   if (isOpen && seen.calling === undefined && wait === 0) steps.push(perform(release(seen, outside)));
@@ -46,7 +46,7 @@ export function history(seen: Seen, now: Instant): Plan<Call> {
   if (!outside.registration) {
     return act("clear", [...steps, withoutFinalizers(seen, [FINALIZERS.runnerRegistration])]);
   }
-  if (now - (seen.failedAt ?? now) >= seen.settings.waits.timeBox && seen.calling === undefined) {
+  if (isExpired(seen, seen.failedAt, now) && seen.calling === undefined) {
     return act("clear", [...steps, gaveUp(seen), withoutFinalizers(seen, [FINALIZERS.runnerRegistration])]);
   }
   const wait = soon(seen, "release", now);
@@ -54,6 +54,11 @@ export function history(seen: Seen, now: Instant): Plan<Call> {
     steps.push(perform(release(seen, { registration: true, hooks: false })));
   }
   return steps.length > 0 ? act("clear", steps) : rest("history", wait > 0 ? wait : undefined);
+}
+
+/** Time alone is not enough: GitHub may never have been asked, by a controller that was away or on a clock that jumped. */
+function isExpired({ memory, settings }: Seen, since: Instant | undefined, now: Instant): boolean {
+  return memory.failure?.call === "release" && now - (since ?? now) >= settings.waits.timeBox;
 }
 
 /** Whether the runner has a job and may still be at it: then only the service or its container's end lets it go. */

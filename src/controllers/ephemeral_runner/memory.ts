@@ -83,6 +83,8 @@ export interface Memory {
   stuckSince?: Instant;
   unschedulableSince?: Instant;
   completedSince?: Instant;
+  /** When this process first saw the container run: what the pod says may be of another clock. */
+  runningSince?: Instant;
   refusal?: Refusal;
   checkedAt?: Instant;
   /** When it is the runner's turn to have its registration checked. */

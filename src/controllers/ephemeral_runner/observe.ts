@@ -79,6 +79,7 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
   const rejected = state.is === "rejected";
   memory.pod = { uid, rejected, bound: state.is === "starting" ? state.bound : !rejected };
   memory.refusal = undefined;
+  if (state.is === "running") memory.runningSince ??= Math.min(state.since ?? now, now);
   const stuck = state.is === "starting" && state.waiting !== undefined && isStuck(state.waiting.reason);
   memory.stuckSince = stuck ? memory.stuckSince ?? now : undefined;
   const unschedulable = state.is === "starting" && state.unschedulable !== undefined;

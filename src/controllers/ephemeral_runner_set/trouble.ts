@@ -70,9 +70,9 @@ export function hasRecovered(
   waits: Waits,
   now: Instant,
 ): boolean {
-  const trouble = troubleOf(trials, waits);
-  const { lastBirthAt = 0 } = trials;
-  return trouble !== undefined && lastBirthAt > trouble.since && seen.pending === 0 && seen.idle > 0 &&
+  const { lastBirthAt = 0, deprecation, streak } = trials;
+  const since = deprecation?.at ?? streak?.at;
+  return since !== undefined && lastBirthAt > since && seen.pending === 0 && seen.idle > 0 &&
     now - lastBirthAt >= waits.shortLife;
 }
 

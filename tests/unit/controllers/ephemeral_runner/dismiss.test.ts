@@ -86,9 +86,16 @@ table<Case>("one runner, being deleted", {
   },
   "deleted with its set, which has waited already": {
     runner: going(),
+    memory: failed("release", "Other", 60),
     seen: { deletingSince: NOON - 300_000 },
     why: "dismissed",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
+  },
+  "deleted long ago, and GitHub has not been asked yet": {
+    runner: going(),
+    seen: { deletingSince: NOON - 3_600_000 },
+    why: "dismiss",
+    does: ["release"],
   },
   "deleted, container hooks made things": {
     runner: hooked(at(50)),

@@ -207,7 +207,7 @@ story("a new spec whose runners fail: the old ones stay, and the set says so", {
   assert.ok(world.idle.filter((runner) => !isBroken(runner)).length >= 8, "no old one was given up for nothing");
   const condition = world.set.status?.conditions?.find(({ type }) => type === "Progressing");
   assert.deepEqual([condition?.status, condition?.reason], ["False", "RolloutStuck"]);
-  assert.ok(world.made <= 12, `${world.made} made`);
+  assert.ok(world.made <= 16, `one is tried now and then, with a back-off: ${world.made} made`);
   world.demand(0, 0, 9);
   await world.clock.advance(60_000);
   assert.equal(world.live.length, 0, "a replacement that is halted keeps nobody who is not wanted");
