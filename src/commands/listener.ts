@@ -22,6 +22,7 @@ import { LiveConfig } from "../listener/live_config.ts";
 import { runLoop } from "../listener/loop.ts";
 import { withVaultSecret } from "../listener/vaulted.ts";
 import type { LoopWaits } from "../listener/loop_deps.ts";
+import { MissingReport } from "../listener/missing.ts";
 import { ListenerMetricFamily } from "../listener/metrics.ts";
 import { type AppParts, createApp } from "../server/app.ts";
 import { listen, parseListenAddress } from "../server/listen.ts";
@@ -155,6 +156,8 @@ async function listenOnce(live: LiveConfig, deps: ListenerDeps, signal: AbortSig
   const metrics = new Metrics();
   const family = new ListenerMetricFamily(metrics, config.metrics, log);
   const health = new LoopHealth(clock);
+  const { runnerSet, scaleSetId } = config;
+  const missing = new MissingReport({ kube, runnerSet, scaleSetId, clock, log });
   const server = await served(config, { metrics, health, log }, deps);
   log.info("listening begins", { version: version.version, commit: version.commit, ...config.limits });
   try {
@@ -172,6 +175,7 @@ async function listenOnce(live: LiveConfig, deps: ListenerDeps, signal: AbortSig
       limits: () => live.limits,
       onChange: (listener) => live.subscribe(listener),
       onRefused: () => void reread(live, deps, log),
+      onMissing: (signal) => missing.send(signal),
       waits,
     }, AbortSignal.any([signal, era]));
     log.info("listening has ended");

@@ -269,7 +269,7 @@ class Loop {
   /** Says what went wrong and waits. */
   async #trouble(error: unknown): Promise<void> {
     if (this.#stop.aborted) return;
-    const { clock, health, log, onRefused } = this.#deps;
+    const { clock, health, log, onRefused, onMissing } = this.#deps;
     const kind = problemOf(error);
     const asked = ServiceError.is(error) ? error.fields.retryAfterMs ?? 0 : 0;
     const delayMs = Math.max(Math.min(asked, this.#waits.longestMs), this.#backoff.next());
@@ -283,6 +283,7 @@ class Loop {
       log.warn("listening is disturbed", { problem: kind, error, delayMs });
     }
     if (kind === "Unauthorized") onRefused?.();
+    if (kind === "ScaleSetNotFound") await onMissing?.(this.#work);
     await clock.sleep(delayMs, this.#stop).catch(() => {
       // Only the signal ends a sleep: the callers see it.
     });

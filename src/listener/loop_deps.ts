@@ -35,6 +35,8 @@ export interface LoopDeps {
   readonly onChange: (listener: () => void) => () => void;
   /** GitHub refused the credentials: whoever owns them may read them again. */
   readonly onRefused?: () => void;
+  /** The service does not know the scale set; called each time that it says so. Does not reject. */
+  readonly onMissing?: (signal: AbortSignal) => Promise<void>;
   readonly sessions?: SessionKeeper;
   readonly waits?: Partial<LoopWaits>;
 }

@@ -15,12 +15,20 @@ import type { SimSystem } from "./sim_system.ts";
 /** Fields that are ours, by kind and part. */
 const ADDITIVE: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   AutoscalingRunnerSet: {
-    spec: ["paused"],
-    status: ["finishedEphemeralRunners", "deletingEphemeralRunners", "observedGeneration", "conditions"],
+    spec: ["paused", "scheduledOverrides", "runnerPolicy"],
+    status: [
+      "finishedEphemeralRunners",
+      "deletingEphemeralRunners",
+      "effectiveMinRunners",
+      "effectiveMaxRunners",
+      "activeOverride",
+      "observedGeneration",
+      "conditions",
+    ],
   },
   AutoscalingListener: { status: ["observedGeneration", "conditions"] },
   EphemeralRunnerSet: {
-    spec: ["runningJobs"],
+    spec: ["runningJobs", "runnerPolicy", "missingScaleSetId"],
     status: ["finishedEphemeralRunners", "deletingEphemeralRunners", "observedGeneration", "conditions"],
   },
   EphemeralRunner: { status: ["jobSetGeneration", "observedGeneration", "conditions"] },

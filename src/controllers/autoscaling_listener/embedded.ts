@@ -159,7 +159,7 @@ class EmbeddedLoop {
   }
 
   async #run(): Promise<void> {
-    const { kube, clock, random, owner, metricsOf, sessionsOf, waits } = this.#options;
+    const { kube, clock, random, owner, metricsOf, sessionsOf, gone, waits } = this.#options;
     const service = await this.#firstService();
     const { runnerSet, scaleSetId, source } = this.#spec;
     const configUrl = parseConfigUrl(source.githubConfigUrl ?? "");
@@ -180,6 +180,10 @@ class EmbeddedLoop {
         return () => this.#listeners.delete(listener);
       },
       onRefused: () => this.#read(true),
+      onMissing: () => {
+        gone.report(`${runnerSet.namespace}/${runnerSet.name}`, scaleSetId);
+        return Promise.resolve();
+      },
       sessions: sessionsOf(this.#key),
       ...(waits && { waits }),
     }, this.#abort.signal);
@@ -224,11 +228,6 @@ class EmbeddedLoop {
   }
 
   #onHealth(): void {
-    const { gone, wake } = this.#options;
-    const { runnerSet, scaleSetId } = this.#spec;
-    if (this.#health.problem?.kind === "ScaleSetNotFound") {
-      gone.report(`${runnerSet.namespace}/${runnerSet.name}`, scaleSetId);
-    }
-    wake(this.#key);
+    this.#options.wake(this.#key);
   }
 }
