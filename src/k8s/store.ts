@@ -15,6 +15,8 @@ import { Tombstones } from "./tombstones.ts";
 export interface Change<T extends KubeObject> {
   readonly before?: Stored<T>;
   readonly after?: Stored<T>;
+  /** Told by a list in which the object is missing: nobody has seen what became of it after `before`. */
+  readonly unseen?: true;
 }
 
 /** What a reconciler reads: a kind's objects as the watch and our own writes have them. Objects are never modified. */
@@ -126,7 +128,7 @@ export class Store<T extends KubeObject> implements Reader<T>, Overlay<T> {
     this.#version = resourceVersion;
     const listed = new Set(items.map((item) => item.metadata.uid));
     for (const [uid, key] of [...this.#keys]) {
-      if (!listed.has(uid)) this.#lost(uid, key, resourceVersion, changes);
+      if (!listed.has(uid)) this.#lost(uid, key, resourceVersion, changes, { unseen: true });
     }
     for (const item of items) this.#told(item, changes);
     this.#settle(changes);
@@ -192,12 +194,12 @@ export class Store<T extends KubeObject> implements Reader<T>, Overlay<T> {
   }
 
   /** The server has said that the object is not there at `version`: true, unless we have written it after that. */
-  #lost(uid: string, key: string, version: string, changes: Change<T>[]): void {
+  #lost(uid: string, key: string, version: string, changes: Change<T>[], how: { unseen?: true } = {}): void {
     if (isNewer(this.#shown.get(key)?.metadata.resourceVersion, version)) {
       this.#ownOnly.add(uid);
       return;
     }
-    changes.push(this.#set(key, undefined));
+    changes.push({ ...this.#set(key, undefined), ...how });
   }
 
   /** Shows a living object, unless what is shown under its name is as new; says what has changed. */

@@ -57,6 +57,18 @@ export class MemoryApi {
     };
   }
 
+  /** The watch of a kind breaks. @returns what takes it up again, by a new list */
+  breakWatch(kind: Resource): () => void {
+    const broken = (this.#watchers.get(kind.plural) ?? []).filter(({ isClosed }) => !isClosed);
+    for (const watcher of broken) watcher.isClosed = true;
+    return () => {
+      for (const watcher of broken) {
+        watcher.isClosed = false;
+        watcher.store.reset(this.all(kind), String(this.#version));
+      }
+    };
+  }
+
   client(): KubeClient {
     const unsupported = () => Promise.reject(new Error("not served here"));
     return {

@@ -51,7 +51,9 @@ function withoutPod(seen: Seen, now: Instant): RunnerPlan {
     const uid = memory.pod?.uid ?? "";
     const isSure = memory.pod?.rejected === true || memory.vanished === uid;
     if (!isSure) return call(seen, { do: "readPod", uid }, "make-sure", now);
-    if (memory.pod?.bound !== false || hasJob(runner)) return lost(seen, "PodVanished", "its pod has vanished");
+    if (memory.started || memory.pod?.bound !== false || hasJob(runner)) {
+      return lost(seen, "PodVanished", "its pod has vanished");
+    }
     if (memory.rejected.size >= MOST_REJECTIONS) {
       return replace(seen, "PodRejected", `its pod was rejected ${memory.rejected.size} times`);
     }
@@ -176,8 +178,9 @@ function checked(
 
 /** Nothing has run: the same configuration serves the next pod. */
 function rejected(seen: Seen, pod: SeenPod, state: StateOf<"rejected">): RunnerPlan {
-  const { runner } = seen;
-  if (runner.status?.phase === "Running" || hasJob(runner)) return lost(seen, state.reason, state.message);
+  const { runner, memory } = seen;
+  const hasRun = memory.started || runner.status?.phase === "Running" || hasJob(runner);
+  if (hasRun) return lost(seen, state.reason, state.message);
   if (pod.isDeleting) return rest("pod-leaving");
   return act("rejected", remove(PODS, podRef(seen, pod), 0));
 }

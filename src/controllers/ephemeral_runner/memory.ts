@@ -72,6 +72,8 @@ export interface Memory {
   /** Between registration and secret; then dropped. */
   jit?: JitFacts;
   pod?: KnownPod;
+  /** The container of the runner has started, or may have while nobody looked: its configuration is used up. */
+  started?: boolean;
   /** UID of a pod that a GET has said to be gone. */
   vanished?: string;
   /** UIDs of pods that were rejected before anything ran. */

@@ -2,6 +2,7 @@
 import type { EphemeralRunner } from "../../api/kinds.ts";
 import { ServiceError } from "../../github/errors.ts";
 import { controllerOf, isDeleting, type Pod, type Stored } from "../../k8s/resource.ts";
+import type { Change } from "../../k8s/store.ts";
 import { delayOf } from "../../lib/backoff.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -10,7 +11,7 @@ import { hasJob, isMarked } from "../shared/runner_state.ts";
 import type { Waits } from "../shared/waits.ts";
 import { HooksLeftError, NameTakenError } from "./calls.ts";
 import type { Answer, Call, Memory, Problem } from "./memory.ts";
-import { isStuck, type PodState, podStateOf } from "./outcome.ts";
+import { hasStarted, isStuck, type PodState, podStateOf } from "./outcome.ts";
 
 /** The runner's pod as it is. */
 export interface SeenPod {
@@ -76,6 +77,7 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
   memory.completedSince = completed ? memory.completedSince ?? now : undefined;
   if (!seen) return;
   const { uid, state } = seen;
+  if (hasStarted(state)) memory.started = true;
   const rejected = state.is === "rejected";
   memory.pod = { uid, rejected, bound: state.is === "starting" ? state.bound : !rejected };
   memory.refusal = undefined;
@@ -92,6 +94,19 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
     memory.endedAt ??= now;
     const { exitCode, init, livedMs = 0 } = state.end;
     memory.endedWell = exitCode === 0 && !init && (hasJob(runner) || livedMs > at.waits.shortLife);
+  }
+}
+
+/**
+ * Takes a change of a pod into the memory of its runner. Between two looks at a runner its pod can have started and
+ * gone: a container that has started once must be known for good.
+ */
+export function witness(memory: Memory, { before, after, unseen }: Change<Pod>): void {
+  const states = [before, after].flatMap((pod) => pod && controllerOf(pod)?.uid === memory.uid ? podStateOf(pod) : []);
+  if (states.length === 0) return;
+  if (states.some(hasStarted) || (unseen && states[0]?.is === "starting")) memory.started = true;
+  if (before && !after) {
+    memory.pod ??= { uid: before.metadata.uid, bound: Boolean(before.spec?.nodeName), rejected: false };
   }
 }
 

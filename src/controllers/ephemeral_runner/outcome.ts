@@ -61,6 +61,7 @@ export function podStateOf(pod: Pod): PodState {
   if (status.phase === "Failed") {
     const init = status.initContainerStatuses?.find((one) => (terminationOf(one)?.exitCode ?? 0) !== 0);
     if (init) return { is: "ended", end: endOf(init.name, true, terminationOf(init)!, pod) };
+    if (runner?.state?.running) return { is: "ended", end: lostWithNode(pod) };
     return { is: "rejected", reason: status.reason || "Failed", message: status.message ?? "" };
   }
   if (status.phase === "Succeeded") return { is: "ended", end: endOf(RUNNER_CONTAINER, false, { exitCode: 0 }, pod) };
@@ -100,6 +101,12 @@ function endOf(container: string, init: boolean, over: Terminated, pod: Pod): En
     ...(from && to ? { livedMs: Math.max(0, to - from) } : {}),
     ...(disrupted === undefined ? {} : { disrupted }),
   };
+}
+
+/** A pod that has failed while its container is said to run: its node has gone, and nobody knows how it ended. */
+function lostWithNode(pod: Pod): End {
+  const { reason = "NodeLost", message = "" } = pod.status ?? {};
+  return { container: RUNNER_CONTAINER, init: false, exitCode: 137, reason, message, disrupted: reason };
 }
 
 function obstaclesOf({ status }: Pod): { waiting?: Waiting; unschedulable?: string } {

@@ -27,7 +27,7 @@ import { runnerIdOf } from "./build.ts";
 import { Calls } from "./calls.ts";
 import { decide } from "./decide.ts";
 import { type Answer, type Call, Memories, type Memory } from "./memory.ts";
-import { digest, remember, type Seen, seenPod } from "./observe.ts";
+import { digest, remember, type Seen, seenPod, witness } from "./observe.ts";
 
 export interface EphemeralRunnerDeps {
   readonly kube: KubeClient;
@@ -93,7 +93,12 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
         return runner ? calls.run(runner, call) : Promise.reject(new Error("the runner has gone"));
       },
     });
-    pods.subscribe(({ before, after }) => {
+    pods.subscribe((change) => {
+      const { before, after } = change;
+      for (const key of keysOfPod(change)) {
+        const memory = this.#memories.get(key);
+        if (memory) witness(memory, change);
+      }
       if (before && !after) this.#givenBack(before.metadata.namespace ?? "");
     });
   }

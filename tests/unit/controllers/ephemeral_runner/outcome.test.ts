@@ -104,6 +104,10 @@ table<Case>("state of a pod", {
     status: exited(137, 5, { reason: "ContainerStatusUnknown" }),
     is: end({ exitCode: 137, reason: "ContainerStatusUnknown", livedMs: 5000, disrupted: "ContainerStatusUnknown" }),
   },
+  "its node has gone, and nobody knows how it ended": {
+    status: { ...running(), phase: "Failed" },
+    is: end({ exitCode: 137, reason: "NodeLost", disrupted: "NodeLost" }),
+  },
   "refused by the kubelet": {
     status: rejected("OutOfcpu"),
     is: { is: "rejected", reason: "OutOfcpu", message: "pod was rejected: OutOfcpu" },
