@@ -20,6 +20,8 @@ export class SetMemory {
   readonly saidBusy = new Set<string>();
   /** UIDs of runners that the service has let go, while their objects are there. */
   readonly letGo = new Set<string>();
+  /** Names of runners whose creation failed or got no answer: tried again, they make none twice. */
+  readonly unsure = new Set<string>();
   retireFailingSince?: Instant;
   retryRetireAt?: Instant;
   #failures = 0;

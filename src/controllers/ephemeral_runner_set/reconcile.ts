@@ -10,6 +10,7 @@ import {
   type EphemeralRunner,
   type EphemeralRunnerSet,
 } from "../../api/kinds.ts";
+import { KubeError } from "../../k8s/errors.ts";
 import { keyOf, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
 import type { Instant } from "../../lib/clock.ts";
@@ -130,8 +131,15 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     return new Set(running?.runners.map(uidOf) ?? []);
   }
 
-  told(_key: string, result: StepResult): boolean {
+  told(key: string, result: StepResult): boolean {
     const { step } = result;
+    if (step.do === "create" && step.kind === EPHEMERAL_RUNNERS) {
+      const { name = "" } = step.object.metadata ?? {};
+      const unsure = this.#memories.get(key)?.unsure;
+      // A name that exists and is not the set's is of no use to it.
+      if (result.ok || KubeError.is(result.error, "AlreadyExists")) unsure?.delete(name);
+      else unsure?.add(name);
+    }
     if (!result.ok && step.do !== "event" && step.do !== "perform" && step.kind === SECRETS) {
       const { namespace = "", name = "" } = step.do === "create" ? step.object.metadata ?? {} : step.ref;
       this.#deps.secrets.forget(namespace, name);

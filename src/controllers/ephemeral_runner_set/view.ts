@@ -12,7 +12,7 @@ import type { RunnerBook } from "../shared/runner_book.ts";
 import { stateOf } from "../shared/runner_state.ts";
 import { type Services, SourceError } from "../shared/services.ts";
 import type { SourceReader } from "../shared/source_reader.ts";
-import { BY_SET, BY_STATE, BY_UID } from "../shared/stores.ts";
+import { BY_REVISION, BY_SET, BY_STATE, BY_UID } from "../shared/stores.ts";
 import type { Waits } from "../shared/waits.ts";
 import { proxyNameOf, proxySecretOf } from "./build.ts";
 import { type Census, least, needsOf, unchanged } from "./count.ts";
@@ -28,6 +28,7 @@ import {
   type SeenProxy,
   staleOf,
 } from "./observe.ts";
+import { agedOf, overdueOf, type Policy, policyOf } from "./policy.ts";
 import { isHalted, rolloutTimes } from "./rollout.ts";
 import { type AdditiveField, statusOf, statusPatch } from "./status.ts";
 import { hasRecovered } from "./trouble.ts";
@@ -76,8 +77,11 @@ export interface Known {
 
 /** The facts, as they are now. What has lasted since when is kept in the memory. */
 export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: Known): Seen {
-  const { deps: { stores: { runners }, book, clock, waits, random, maxRunnersOf, formerOf }, ledger, pruned } = sources;
+  const { deps, ledger, pruned } = sources;
+  const { stores: { runners }, book, clock, random, maxRunnersOf, formerOf } = deps;
   const { memory, retiring, proxy } = known;
+  const policy = policyOf(set.spec?.runnerPolicy, deps.waits);
+  const { waits } = policy;
   const { uid } = set.metadata;
   const now = clock.now();
   const find = (runner: string) => runners.by(BY_UID, runner)[0];
@@ -88,8 +92,10 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
   memory.late = unchanged(memory.late, needs.late, now);
   memory.surplus = least(memory.surplus, needs.surplus, now);
   const current = memory.revisionOf(set);
-  const revisions = revisionsOf(uid, current, census, runners);
-  const { trials, stale, nextStale } = historyOf(sources, uid, census, current, now);
+  const { aged, overdue, nextExpiry } = expiriesOf(deps, uid, current, policy, now);
+  const revisions = revisionsOf(uid, current, census, runners, aged.size);
+  ledger.heed(uid, policy.patience);
+  const { trials, stale, nextStale } = historyOf(sources, uid, census, current, policy, now);
   const trouble = {
     ...trials,
     rolloutStuck: isHalted(revisions, trials, waits, now),
@@ -101,6 +107,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
   const times = [
     ...[uid, ...former].map((one) => ledger.departures(one).nextChange),
     ...memory.refusedUntil.values(),
+    nextExpiry,
     ...rolloutTimes(revisions, trials, waits),
   ];
   return {
@@ -111,7 +118,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     late: memory.late,
     surplus: memory.surplus,
     total: runners.count(BY_SET, uid),
-    names: freshNames(set, Math.min(wanted, MOST_NAMES), runners, random),
+    names: namesFor(set, Math.min(wanted, MOST_NAMES), { runners, random, unsure: memory.unsure }),
     revisions,
     maxRunners: maxRunnersOf?.(set),
     letGo: [...memory.letGo].flatMap((id) => find(id) ?? []).filter((runner) => stateOf(runner) !== "deleting"),
@@ -127,6 +134,9 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     retireFailingSince: memory.retireFailingSince,
     retryRetireAt: memory.retryRetireAt,
     waits,
+    policy,
+    aged,
+    overdue,
     removable: () => removable(sources, known, uid, current, now),
     remains: () => remainsOf(uid, runners, book),
   };
@@ -143,11 +153,35 @@ function removable({ deps }: Sources, { memory, retiring }: Known, uid: string, 
   return inOrderOfLeaving(free, pods, revision);
 }
 
+/** Runners whose time is over. Those of an old spec are replaced in any case. */
+function expiriesOf(
+  { stores, book }: EphemeralRunnerSetDeps,
+  uid: string,
+  revision: string,
+  policy: Policy,
+  now: Instant,
+) {
+  const { runners, pods } = stores;
+  const ended = book.endedOf(uid);
+  const alive = (list: Iterable<Stored<EphemeralRunner>>) =>
+    [...list].filter(({ metadata }) => !ended.has(metadata.uid));
+  const aged = agedOf(() => alive(runners.by(BY_REVISION, `${uid}/${revision}/idle`)), pods, policy, now);
+  const overdue = overdueOf(() => alive(runners.by(BY_STATE, `${uid}/pending`)), pods, policy, now);
+  return { aged: aged.expired, overdue: overdue.expired, nextExpiry: earliest([aged.next, overdue.next], now) };
+}
+
 /** What the set's runners have come to of late; a trial that has gone well ends the trouble here. */
-function historyOf({ deps, ledger }: Sources, uid: string, census: Census, revision: string, now: Instant) {
-  const { stores: { runners }, waits } = deps;
+function historyOf(
+  { deps, ledger }: Sources,
+  uid: string,
+  census: Census,
+  revision: string,
+  { waits, history: kept }: Policy,
+  now: Instant,
+) {
+  const { stores: { runners } } = deps;
   const read = () => {
-    const at = { now, waits, revision, successAt: ledger.successAt(uid) };
+    const at = { now, waits, revision, history: kept, successAt: ledger.successAt(uid) };
     const { deprecatedAt, ...rest } = staleOf(uid, runners, at);
     const deprecation = deprecatedAt === undefined ? undefined : { at: deprecatedAt };
     return { ...rest, trials: { streak: ledger.streakOf(uid), deprecation, lastBirthAt: ledger.lastBirthAt(uid) } };
@@ -158,15 +192,19 @@ function historyOf({ deps, ledger }: Sources, uid: string, census: Census, revis
   return read();
 }
 
-/** Names that nobody bears. */
-function freshNames(
+/** Names that nobody bears, as far as we know; first those under which a runner may have been made all the same. */
+function namesFor(
   set: Stored<EphemeralRunnerSet>,
   count: number,
-  runners: Reader<EphemeralRunner>,
-  random: Random,
+  { runners, random, unsure }: {
+    readonly runners: Reader<EphemeralRunner>;
+    readonly random: Random;
+    readonly unsure: Set<string>;
+  },
 ): string[] {
   const { namespace = "", name } = set.metadata;
-  const names = new Set<string>();
+  for (const one of unsure) if (runners.get(namespace, one)) unsure.delete(one);
+  const names = new Set([...unsure].slice(0, count));
   while (names.size < count) {
     const fresh = newRunnerName(name, random);
     if (!runners.get(namespace, fresh)) names.add(fresh);

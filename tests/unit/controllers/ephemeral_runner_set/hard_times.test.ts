@@ -1,7 +1,8 @@
 /** Rare courses of events in which a set once stood still for ever, or ended a runner that had a job. */
 import assert from "node:assert/strict";
-import { EPHEMERAL_RUNNER_SETS } from "../../../../src/api/kinds.ts";
+import { EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS } from "../../../../src/api/kinds.ts";
 import { PODS } from "../../../../src/k8s/resource.ts";
+import { TransportError } from "../../../../src/lib/http.ts";
 import { NAMESPACE, waiting } from "../../../support/builders.ts";
 import { idle, story } from "../../../support/runner_story.ts";
 import { answer, type RunnerWorld } from "../../../support/runner_world.ts";
@@ -82,3 +83,20 @@ story(
     assert.deepEqual([world.runners.length, world.pods.length, world.set], [0, 0, undefined]);
   },
 );
+
+story("answers to creations get lost and the watch is late: no runner is made twice", {
+  late: { runners: 1000 },
+}, async (world) => {
+  const real = world.api.create.bind(world.api);
+  const names = new Set<string>();
+  let lost = 0;
+  world.api.create = (kind, object) => {
+    const made = real(kind, object);
+    if (kind.plural !== EPHEMERAL_RUNNERS.plural) return made;
+    names.add(made.metadata.name);
+    if (lost++ < 3) throw new TransportError("reset", "connection reset");
+    return made;
+  };
+  await idle(world, 5);
+  assert.equal(names.size, 5);
+});
