@@ -102,12 +102,12 @@ function withSecret(seen: Seen, now: Instant): RunnerPlan {
 }
 
 function starting(seen: Seen, pod: SeenPod, state: StateOf<"starting">, now: Instant): RunnerPlan {
-  const { runner, memory, settings: { waits } } = seen;
+  const { runner, memory, set, settings: { waits } } = seen;
   const { waiting, unschedulable } = state;
   if (pod.isDeleting) return rest("pod-leaving");
   if (waiting && isStuck(waiting.reason)) {
     const since = memory.stuckSince ?? now;
-    const due = since + waits.imageStuck;
+    const due = since + Math.min(waits.imageStuck, set?.pendingTimeout ?? Infinity);
     if (isHopeless(waiting.reason) || now >= due) {
       return fail(seen, { reason: waiting.reason, message: `container ${waiting.container}: ${waiting.message}` }, now);
     }

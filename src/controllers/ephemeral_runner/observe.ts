@@ -37,7 +37,12 @@ export interface Seen {
   /** A pod of somebody else has the runner's name. */
   readonly nameTaken: boolean;
   /** The set that the runner belongs to, while it is there. */
-  readonly set?: { readonly deletingSince?: Instant; readonly scaleSetId?: number };
+  readonly set?: {
+    readonly deletingSince?: Instant;
+    readonly scaleSetId?: number;
+    /** Milliseconds in which its runners have to start. */
+    readonly pendingTimeout?: number;
+  };
   /** When the runner was asked to go. */
   readonly deletingSince?: Instant;
   /** When its failure was written down. */

@@ -141,7 +141,13 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
       runner,
       pod,
       nameTaken: there !== undefined && pod === undefined && controllerOf(there)?.uid !== uid,
-      ...(set && { set: { deletingSince: setSince, scaleSetId: set.spec?.ephemeralRunnerSpec?.runnerScaleSetId } }),
+      ...(set && {
+        set: {
+          deletingSince: setSince,
+          scaleSetId: set.spec?.ephemeralRunnerSpec?.runnerScaleSetId,
+          pendingTimeout: timeoutOf(set),
+        },
+      }),
       ...(own === undefined ? {} : { deletingSince: Math.min(own, setSince ?? own) }),
       ...(failures.length > 0 ? { failedAt: Math.max(...failures) } : {}),
       memory,
@@ -233,4 +239,9 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     this.#overQuota.get(namespace)?.delete(key);
     if (memory) this.#deps.book.forget({ key, uid: memory.uid, setUid: memory.setUid });
   }
+}
+
+function timeoutOf({ spec }: EphemeralRunnerSet): number | undefined {
+  const { pendingTimeoutSeconds } = spec?.runnerPolicy ?? {};
+  return pendingTimeoutSeconds === undefined ? undefined : pendingTimeoutSeconds * 1000;
 }

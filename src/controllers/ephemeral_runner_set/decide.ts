@@ -12,6 +12,7 @@ import { ripe } from "./count.ts";
 import { drain } from "./drain.ts";
 import type { Seen } from "./observe.ts";
 import { MOST_AT_ONCE, type Part, soonest, statusStepOf, until } from "./parts.ts";
+import { expiryEvent } from "./policy.ts";
 import { rolloutOf } from "./rollout.ts";
 import { allowanceOf, isRefused } from "./trouble.ts";
 
@@ -75,25 +76,27 @@ function makingOf(seen: Seen, surge: number, now: Instant): Part {
 
 /** Runners that the service is asked to let go; those that it lets go are deleted by the next plan. */
 function removingOf(seen: Seen, rollout: { readonly retire: number; readonly spared: number }, now: Instant): Part {
-  const { set, waits, trouble } = seen;
+  const { set, policy, trouble, aged, overdue } = seen;
   // At a listener's start the number is 0 too, and jobs that run may not have told their runners yet.
-  const isForced = (set.spec?.patchID ?? 0) === 0 && (set.spec?.runningJobs ?? 0) === 0;
-  const surplus = ripe(seen.surplus, waits.surplus, now);
+  const isForced = policy.scalesDownAtRest && (set.spec?.patchID ?? 0) === 0 && (set.spec?.runningJobs ?? 0) === 0;
+  const surplus = ripe(seen.surplus, policy.scaleDown, now);
   const tooMany = Math.max(0, (isForced ? seen.needs.surplus : surplus.value) - rollout.spared);
   const { inMs } = surplus;
   if (seen.isRetiring) return { steps: [], inMs };
   const retryIn = until(seen.retryRetireAt, now);
-  if (tooMany + rollout.retire === 0 && !trouble.deprecation) return { steps: [], inMs };
+  if (tooMany + rollout.retire + overdue.size === 0 && !trouble.deprecation) return { steps: [], inMs };
   if (retryIn !== undefined && retryIn > 0) return { steps: [], inMs: soonest([inMs, retryIn]) };
   const candidates = seen.removable();
   const chosen = new Set(candidates.slice(0, tooMany));
   // What GitHub refuses to serve is of no use: all that were made before it said so go.
   for (const runner of candidates) if (isRefused(runner, trouble.deprecation)) chosen.add(runner);
   for (const runner of candidates.filter(isOld(seen)).slice(0, rollout.retire)) chosen.add(runner);
+  for (const runner of candidates) if (overdue.has(runner.metadata.uid)) chosen.add(runner);
   const runners = [...chosen].slice(0, MOST_AT_ONCE);
-  return { steps: runners.length > 0 ? [perform({ do: "retire", runners })] : [], inMs };
+  const events = runners.flatMap(({ metadata: { uid } }) => overdue.get(uid) ?? aged.get(uid) ?? []).map(expiryEvent);
+  return { steps: runners.length > 0 ? [perform({ do: "retire", runners }), ...events] : [], inMs };
 }
 
-function isOld({ revisions }: Seen): (runner: Stored<EphemeralRunner>) => boolean {
-  return (runner) => revisionOfRunner(runner) !== revisions.current;
+function isOld({ revisions, aged }: Seen): (runner: Stored<EphemeralRunner>) => boolean {
+  return (runner) => revisionOfRunner(runner) !== revisions.current || aged.has(runner.metadata.uid);
 }

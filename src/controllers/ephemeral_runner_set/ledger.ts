@@ -25,6 +25,8 @@ interface Page {
   successAt?: Instant;
   /** The newest generation of the set that a job's facts name. */
   newestJobGeneration: number;
+  /** Failures in a row that are borne. */
+  patience: number;
 }
 
 /** When a failed or outdated runner's failure was written down. */
@@ -77,11 +79,23 @@ export class Ledger {
     const failures = (before?.failures ?? 0) + 1;
     const born = page.births.get(runner.metadata.uid) ?? 0;
     let pauses = before?.pauses ?? 0;
-    if (failures >= PATIENCE && (page.pausedAt === undefined || born > page.pausedAt)) {
+    if (failures >= page.patience && (page.pausedAt === undefined || born > page.pausedAt)) {
       pauses++;
       page.pausedAt = at;
     }
     page.streak = { reason: newest.reason, message: newest.message, at: newest.at, failures, pauses };
+  }
+
+  /** The set bears so many failures in a row, now and for those that it has had. */
+  heed(setUid: string, patience: number): void {
+    const page = this.#page(setUid);
+    if (page.patience === patience) return;
+    page.patience = patience;
+    const { streak } = page;
+    if (!streak) return;
+    const isBorne = streak.failures < patience;
+    page.streak = { ...streak, pauses: isBorne ? 0 : Math.max(1, streak.pauses) };
+    page.pausedAt = isBorne ? undefined : page.pausedAt ?? streak.at;
   }
 
   /** A runner has a job, or has been online for a while. */
@@ -135,7 +149,7 @@ export class Ledger {
   #page(setUid: string): Page {
     const known = this.#pages.get(setUid);
     if (known) return known;
-    const fresh: Page = { departures: [], births: new Map(), newestJobGeneration: 0 };
+    const fresh: Page = { departures: [], births: new Map(), newestJobGeneration: 0, patience: PATIENCE };
     this.#pages.set(setUid, fresh);
     return fresh;
   }

@@ -10,6 +10,7 @@ import { BY_JOB_GENERATION, BY_REVISION, BY_SET, BY_STATE } from "../shared/stor
 import type { Waits } from "../shared/waits.ts";
 import type { Census, Needs, Settling } from "./count.ts";
 import { failedAt, type Ledger } from "./ledger.ts";
+import type { Expiries, Policy } from "./policy.ts";
 import type { AdditiveField, Trouble } from "./status.ts";
 
 /** The proxy of a set's runners, when it has one. */
@@ -63,6 +64,11 @@ export interface Seen {
   readonly retireFailingSince?: Instant;
   readonly retryRetireAt?: Instant;
   readonly waits: Waits;
+  readonly policy: Policy;
+  /** Idle runners whose time is over: they are replaced as those of an old spec are. */
+  readonly aged: Expiries["expired"];
+  /** Pending runners that have not started in time. */
+  readonly overdue: Expiries["expired"];
   /** Pending and idle runners that may be asked for, those first that are to go first. Walks the set: call it last. */
   readonly removable: () => readonly Stored<EphemeralRunner>[];
   /** Runners that have ended or never start, in a set that is being deleted. */
@@ -146,9 +152,16 @@ function countsOf(
   return counts;
 }
 
-export function revisionsOf(uid: string, current: string, census: Census, runners: Reader<EphemeralRunner>): Revisions {
+/** @param aged idle runners of the current spec that are to be replaced all the same */
+export function revisionsOf(
+  uid: string,
+  current: string,
+  census: Census,
+  runners: Reader<EphemeralRunner>,
+  aged: number,
+): Revisions {
   const freshPending = runners.count(BY_REVISION, `${uid}/${current}/pending`);
-  const freshIdle = runners.count(BY_REVISION, `${uid}/${current}/idle`);
+  const freshIdle = Math.max(0, runners.count(BY_REVISION, `${uid}/${current}/idle`) - aged);
   return {
     current,
     freshPending,
@@ -189,16 +202,24 @@ function compare(a: string, b: string): number {
 export function staleOf(
   uid: string,
   runners: Reader<EphemeralRunner>,
-  at: { readonly now: Instant; readonly waits: Waits; readonly revision: string; readonly successAt?: Instant },
+  at: {
+    readonly now: Instant;
+    readonly waits: Waits;
+    readonly revision: string;
+    /** Failed runners that are kept. */
+    readonly history: number;
+    readonly successAt?: Instant;
+  },
 ): { readonly stale: Stored<EphemeralRunner>[]; readonly nextStale?: Instant; readonly deprecatedAt?: Instant } {
-  const { now, waits, revision, successAt = 0 } = at;
+  const { now, waits, revision, history, successAt = 0 } = at;
   const newestFirst = (state: RunnerState) =>
     [...runners.by(BY_STATE, `${uid}/${state}`)].sort((a, b) => failedAt(b) - failedAt(a));
   const failed = newestFirst("failed");
-  const old = failed.filter((runner, index) => index >= HISTORY || now - failedAt(runner) >= waits.failedHistory);
+  const old = failed.filter((runner, index) => index >= history || now - failedAt(runner) >= waits.failedHistory);
   const outdated = newestFirst("outdated");
   const over = outdated.filter((runner, index) =>
-    index >= HISTORY || revisionOfRunner(runner) !== revision || failedAt(runner) < successAt
+    // The newest one says that GitHub refuses the version, whatever is kept for people.
+    index >= Math.max(1, history) || revisionOfRunner(runner) !== revision || failedAt(runner) < successAt
   );
   const oldestKept = failed.filter((runner) => !old.includes(runner)).at(-1);
   const refused = outdated.find((runner) => !over.includes(runner));
@@ -208,9 +229,6 @@ export function staleOf(
     ...(refused ? { deprecatedAt: failedAt(refused) } : {}),
   };
 }
-
-/** Failed runners that are kept for each set. */
-const HISTORY = 5;
 
 /** Runners of a set that is being deleted which hold nothing up: they have ended, or never start. */
 export function remainsOf(uid: string, runners: Reader<EphemeralRunner>, book: RunnerBook): Stored<EphemeralRunner>[] {

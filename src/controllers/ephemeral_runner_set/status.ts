@@ -4,7 +4,7 @@ import type { Instant } from "../../lib/clock.ts";
 import { conditionNamed, conditionsOf, type Saying } from "../shared/conditions.ts";
 import { same } from "../shared/drift.ts";
 import type { Census } from "./count.ts";
-import { PATIENCE, type Trials } from "./trouble.ts";
+import type { Trials } from "./trouble.ts";
 
 /** Fields that the reference's CRD does not have: the API server may take them away without a word. */
 export const ADDITIVE_FIELDS = [
@@ -100,7 +100,7 @@ interface Word {
 
 function failing({ streak, blocked }: Trouble): Word {
   const type = RUNNERS_FAILING;
-  const failed = streak && streak.failures >= PATIENCE
+  const failed = streak && streak.pauses > 0
     ? { reason: streak.reason || "Failed", message: streak.message }
     : undefined;
   const why = blocked ?? failed;
@@ -121,7 +121,7 @@ function deprecated({ deprecation }: Trouble): Word {
 
 function progressing({ rolloutStuck, streak }: Trouble): Word {
   const type = PROGRESSING;
-  const message = `runners of the new spec do not become ready, so those of the old one stay${
+  const message = `the runners that are to take over do not become ready, so the old ones stay${
     streak?.message ? `: ${streak.message}` : ""
   }`;
   return {
