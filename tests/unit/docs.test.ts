@@ -42,7 +42,17 @@ const NO_REASONS = new Set([
   ...["ServiceAccount", "AutoscalingRunnerSet", "AutoscalingListener", "EphemeralRunnerSet", "EphemeralRunner"],
   ...["Pending", "Running", "Succeeded", "PodScheduled", "Progressing", "VersionSkew", "PhantomDemand"],
   // Kinds of errors of GitHub, of the API server and of a vault, of which problems.ts and others make reasons.
-  ...["NotFound", "Invalid", "BadRequest", "Conflict", "Unavailable", "BadReply", "JobStillRunning", "RunnerExists"],
+  ...[
+    "NotFound",
+    "Invalid",
+    "BadRequest",
+    "Conflict",
+    "AlreadyExists",
+    "Unavailable",
+    "BadReply",
+    "JobStillRunning",
+    "RunnerExists",
+  ],
   ...["SessionNotFound", "ScaleSetGone", "HooksLeft", "Other", "Settings", "Refused", "Unreachable", "Vault"],
   // Names of error classes.
   ...["SourceError", "PollCut", "NameTakenError", "HooksLeftError", "ListenerConfigError"],
