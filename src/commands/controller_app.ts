@@ -7,7 +7,7 @@ import {
 } from "../api/kinds.ts";
 import { LABELS } from "../api/names.ts";
 import { EventRecorder } from "../k8s/events.ts";
-import { guarded } from "../k8s/guard.ts";
+import { guarded, guardedTransports } from "../k8s/guard.ts";
 import { HttpKubeClient } from "../k8s/http_client.ts";
 import { Informer } from "../k8s/informer.ts";
 import { LeaderLease } from "../k8s/lease.ts";
@@ -114,7 +114,7 @@ export class ControllerApp {
       });
       this.#machinery.leads(leaseName, false);
     }
-    this.#kube = guarded(this.#client, () => this.#lease?.held() ?? true);
+    this.#kube = guarded(this.#client, () => this.#mayWrite());
     this.#caches = this.#makeCaches();
   }
 
@@ -138,6 +138,10 @@ export class ControllerApp {
     const { clock, log } = this.#deps;
     const components = [...this.#watches(), ...this.#leadership(), ...this.#controllers()];
     return await new Manager(components, { clock, log }).run(signal);
+  }
+
+  #mayWrite(): boolean {
+    return this.#lease?.held() ?? true;
   }
 
   #makeCaches(): Caches {
@@ -222,7 +226,7 @@ export class ControllerApp {
       log,
       settings,
       version,
-      transports,
+      transports: guardedTransports(transports, () => this.#mayWrite()),
       concurrency,
       forceServer,
       metrics,

@@ -1,3 +1,4 @@
+import { TransportError, type TransportFactory } from "../lib/http.ts";
 import type { CallOptions, KubeClient } from "./client.ts";
 
 /** A write was not sent, because this process is not the leader, or can no longer be sure of it. */
@@ -38,5 +39,19 @@ export function guarded(client: KubeClient, mayWrite: () => boolean): KubeClient
     replace: async (kind, object, options) => await client.replace(kind, object, checked(options)),
     patch: async (kind, ref, patch, options) => await client.patch(kind, ref, patch, checked(options)),
     delete: async (kind, ref, options) => await client.delete(kind, ref, checked(options)),
+  };
+}
+
+/**
+ * `transports`, over which nothing is sent while `mayWrite` does not say so: what a stopped and continued leader had in
+ * mind may undo at GitHub what the next one has done. Requests under way go on.
+ */
+export function guardedTransports(transports: TransportFactory, mayWrite: () => boolean): TransportFactory {
+  return (options) => {
+    const transport = transports(options);
+    return async (request) => {
+      if (!mayWrite()) throw new TransportError("refused", "not the leader: nothing was sent");
+      return await transport(request);
+    };
   };
 }

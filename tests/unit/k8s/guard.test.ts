@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { guarded, NotLeaderError } from "../../../src/k8s/guard.ts";
+import { guarded, guardedTransports, NotLeaderError } from "../../../src/k8s/guard.ts";
 import { HttpKubeClient } from "../../../src/k8s/http_client.ts";
 import { CONFIG_MAPS } from "../../../src/k8s/resource.ts";
+import { TransportError } from "../../../src/lib/http.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { seededRandom } from "../../../src/lib/random.ts";
 import { VirtualClock } from "../../../src/lib/virtual_clock.ts";
@@ -51,5 +52,23 @@ test("a write that waits after 429 is not sent once the lease is lost", async ()
   leader.is = false;
   await clock.advance(10_000);
   assert.ok(await outcome instanceof NotLeaderError);
+  assert.equal(seen.length, 1);
+});
+
+test("who does not lead sends nothing to GitHub either", async () => {
+  const { server, seen } = scriptedApi(() => ({ json: {} }));
+  const leader = { is: false };
+  const transport = guardedTransports(() => server.transport, () => leader.is)({});
+  const request = () =>
+    transport({
+      method: "DELETE",
+      url: `${server.baseUrl}/runner/1`,
+      headers: {},
+      signal: new AbortController().signal,
+    });
+  await assert.rejects(request(), TransportError);
+  assert.equal(seen.length, 0);
+  leader.is = true;
+  assert.equal((await request()).status, 200);
   assert.equal(seen.length, 1);
 });
