@@ -221,6 +221,8 @@ class EmbeddedLoop {
       this.#problem = problemOf(error);
     }
     if (this.#problem?.message !== before?.message) wake(this.#key);
+    // What has been read may be of a former source by now.
+    if (!same(source, this.#spec.source)) await this.#readOnce(false);
   }
 
   #tell(): void {

@@ -38,7 +38,14 @@ function world() {
   const reports: number[] = [];
   const woken: string[] = [];
   const kept = new Map<string, string | undefined>();
-  const state = { refuseSource: undefined as unknown, refuseSession: undefined as unknown, clients: 0, refreshed: 0 };
+  const state = {
+    refuseSource: undefined as unknown,
+    refuseSession: undefined as unknown,
+    clients: 0,
+    refreshed: 0,
+    sourceMs: 0,
+    read: [] as (string | undefined)[],
+  };
   const statistics: Statistics = {
     totalAvailableJobs: 0,
     totalAcquiredJobs: 0,
@@ -80,7 +87,12 @@ function world() {
   const loops = new EmbeddedLoops({
     kube: kube.client,
     services: {
-      of: () => state.refuseSource ? Promise.reject(state.refuseSource) : Promise.resolve(current),
+      of: async ({ githubConfigSecret }) => {
+        state.read.push(githubConfigSecret);
+        if (state.sourceMs > 0) await clock.sleep(state.sourceMs);
+        if (state.refuseSource) throw state.refuseSource;
+        return current;
+      },
       refresh: () => void state.refreshed++,
     },
     clock,
@@ -172,6 +184,20 @@ test("refused credentials are read again and the new client is used", async () =
   state.refuseSession = undefined;
   await clock.advance(60_000);
   assert.deepEqual(sessions, ["open 7"]);
+  await loops.stopAll();
+});
+
+test("a source that changes while the former one is read is read too", async () => {
+  const { clock, loops, state } = world();
+  loops.ensure(KEY, spec());
+  await clock.advance(100);
+  state.sourceMs = 1000;
+  const secret = (githubConfigSecret: string) => spec({ source: { ...spec().source, githubConfigSecret } });
+  loops.ensure(KEY, secret("second"));
+  await clock.advance(500);
+  loops.ensure(KEY, secret("third"));
+  await clock.advance(10_000);
+  assert.deepEqual(state.read, ["gh", "second", "third"]);
   await loops.stopAll();
 });
 
