@@ -111,6 +111,29 @@ story(
   },
 );
 
+story("idle runners that are old are replaced by fresh ones, while jobs come and go", {}, async (system) => {
+  await system.scaleSet("linux", { minRunners: 4, maxRunners: 20, runnerPolicy: { maxIdleSeconds: 300 } });
+  await system.until("four stand ready", () => idle(system) === 4);
+  const first = system.runners().map(({ metadata }) => metadata.name);
+  let least = 4;
+  for (let minute = 0; minute < 12; minute++) {
+    const [job] = system.queueJobs("linux", 1, { durationMs: 400_000 });
+    await system.until("it runs", () => system.world.service.ledger.jobs.get(job!)?.startedAt !== undefined, 30_000);
+    for (let second = 0; second < 50; second++) {
+      await system.run(1_000);
+      least = Math.min(least, idle(system) ?? 0);
+    }
+  }
+  await system.allDone(600_000);
+  await system.until("four stand ready", () => idle(system) === 4);
+  assert.deepEqual(system.runners().filter(({ metadata }) => first.includes(metadata.name)), []);
+  assert.ok(least >= 3, `only ${least} idle runners at a time`);
+  assert.ok(events(system, "RunnerExpired") >= 4);
+  assert.deepEqual(system.events().filter(({ reason }) => reason === "RunnerFailed"), []);
+  assert.equal(system.condition("linux", "Progressing"), "False Done");
+  system.assertEachJobOnce();
+});
+
 test("where all definitions are ARC's the settings are dropped, and nothing loops", () =>
   SimSystem.story({ crds: referenceDefinitions() }, async (system) => {
     await system.scaleSet("linux", { minRunners: 1, paused: true, runnerPolicy: { maxIdleSeconds: 60 } });
