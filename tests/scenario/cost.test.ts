@@ -12,7 +12,7 @@ function sum(counts: Readonly<Record<string, number>>, test: (kind: string) => b
 const toKube = (kind: string) => /^arc-(controller|listener): /.test(kind);
 const isWatch = (kind: string) => /: (watch|list) /.test(kind);
 
-for (const [listenerMode, jobs] of [["pod", 300], ["embedded", 60]] as const) {
+for (const [listenerMode, jobs] of [["pod", 300], ["embedded", 40]] as const) {
   test(`a burst of ${jobs} costs at most 9.5 requests and one call to GitHub a runner (${listenerMode})`, () =>
     SimSystem.story({ listenerMode }, async (system) => {
       await system.scaleSet("linux", { maxRunners: jobs });
@@ -107,6 +107,6 @@ async function costOfOneJob(present: number): Promise<Record<string, number>> {
 }
 
 test("one job costs the same with few runners and with many", async () => {
-  const [few, many] = [await costOfOneJob(10), await costOfOneJob(150)];
+  const [few, many] = [await costOfOneJob(10), await costOfOneJob(100)];
   assert.deepEqual(many, few);
 });

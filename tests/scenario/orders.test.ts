@@ -1,7 +1,7 @@
 /**
  * The worked orders of docs/behaviour.md, "How many runners", told by the whole system: in whatever order and however
  * late things are heard of, each job gets one runner. Each order is played twice: with a listener's pod and statistics
- * of a message's creation, and with the loop in the controller and statistics of its delivery.
+ * of a message's creation, and, bursts at half their size, with the loop in the controller and statistics of delivery.
  */
 import assert from "node:assert/strict";
 import { PODS, refOf } from "../../src/k8s/resource.ts";
@@ -15,7 +15,8 @@ interface Order {
   readonly options?: Partial<SystemOptions>;
   /** What is there before the first job. */
   readonly before?: (system: SimSystem, scaleSetId: number) => void;
-  readonly play: (system: SimSystem, scaleSetId: number) => Promise<void>;
+  /** `share`: of the size of a burst. */
+  readonly play: (system: SimSystem, scaleSetId: number, share: number) => Promise<void>;
   /** Runners made for a job, at most. Default 1. */
   readonly ratio?: number;
   /** Runners made besides. Default 0. */
@@ -84,7 +85,7 @@ const ORDERS: Readonly<Record<string, Order>> = {
   },
   "the watch of runner sets 1 s late in a burst of 100": {
     before: (system) => late(system, "ephemeralrunnersets"),
-    play: (system) => burst(system, 100),
+    play: (system, _id, share) => burst(system, 100 * share),
   },
   "the watch of runners 1 s late": {
     before: (system) => late(system, "ephemeralrunners"),
@@ -101,7 +102,7 @@ const ORDERS: Readonly<Record<string, Order>> = {
   },
   "statistics 1 s late in a burst of 100": {
     behaviour: { statisticsLagMs: 1_000 },
-    play: (system) => burst(system, 100),
+    play: (system, _id, share) => burst(system, 100 * share),
     ratio: 1.05,
   },
   "statistics 1 s late in a steady load": {
@@ -145,22 +146,26 @@ const ORDERS: Readonly<Record<string, Order>> = {
   },
   "50 starts and 50 ends in one message": {
     behaviour: { needsAcquire: false, batchSize: 200, batchWindowMs: 1_500 },
-    play: async (system) => {
+    play: async (system, _id, share) => {
+      const count = 50 * share;
       const { ledger } = system.world.service;
-      system.queueJobs("linux", 50, { durationMs: 4_000 });
+      system.queueJobs("linux", count, { durationMs: 4_000 });
       const jobs = () => [...ledger.jobs.values()];
-      await system.until("50 jobs run", () => jobs().filter(({ startedAt }) => startedAt !== undefined).length === 50);
+      await system.until(
+        "all of them run",
+        () => jobs().filter(({ startedAt }) => startedAt !== undefined).length === count,
+      );
       await system.run(1_600);
-      system.queueJobs("linux", 50, { durationMs: 4_000 });
+      system.queueJobs("linux", count, { durationMs: 4_000 });
       await system.run(2_000);
       const before = ledger.messagesDelivered;
       assert.equal(jobs().filter(({ completedAt }) => completedAt !== undefined).length, 0, "none has ended yet");
       await system.until(
         "50 have ended",
-        () => jobs().filter(({ completedAt }) => completedAt !== undefined).length === 50,
+        () => jobs().filter(({ completedAt }) => completedAt !== undefined).length === count,
       );
       await system.run(1_000);
-      assert.equal(jobs().filter(({ startedAt }) => startedAt !== undefined).length, 100, "all have started");
+      assert.equal(jobs().filter(({ startedAt }) => startedAt !== undefined).length, 2 * count, "all have started");
       assert.equal(ledger.messagesDelivered, before, "the listener has not heard of any of it");
       await system.allDone();
     },
@@ -176,19 +181,19 @@ const ORDERS: Readonly<Record<string, Order>> = {
   },
 };
 
-const KINDS = [{ statisticsAt: "creation", listenerMode: "pod" }, {
-  statisticsAt: "delivery",
-  listenerMode: "embedded",
-}] as const;
+const KINDS = [
+  { statisticsAt: "creation", listenerMode: "pod", share: 1 },
+  { statisticsAt: "delivery", listenerMode: "embedded", share: 0.5 },
+] as const;
 
-for (const { statisticsAt, listenerMode } of KINDS) {
+for (const { statisticsAt, listenerMode, share } of KINDS) {
   table(`worked order (${listenerMode}, statistics of ${statisticsAt})`, ORDERS, async (order) => {
     const { options, before, play, ratio = 1, more = 0 } = order;
     const behaviour = { ...order.behaviour, statisticsAt };
     await SimSystem.story({ ...options, behaviour, listenerMode }, async (system) => {
       const id = await system.scaleSet("linux", { maxRunners: 200 });
       before?.(system, id);
-      await play(system, id);
+      await play(system, id, share);
       await system.quiet(0, 90_000);
       const jobs = system.world.service.ledger.jobs.size;
       system.assertSound();

@@ -12,11 +12,11 @@ interface Run {
 /** A system among faults of every kind, for a while. */
 async function run(seed: number, listenerMode: SystemOptions["listenerMode"]): Promise<Run> {
   let result: Run | undefined;
-  const options: SystemOptions = { seed, listenerMode, faults: "all", faultGapMs: 1_000, behaviour: "drawn" };
+  const options: SystemOptions = { seed, listenerMode, faults: "all", faultGapMs: 600, behaviour: "drawn" };
   await SimSystem.story({ ...options, leaderElection: true, controllers: 2 }, async (system) => {
     await system.scaleSet("linux", { maxRunners: 20, minRunners: 1 });
     system.world.faults.start();
-    for (let job = 0; job < 20; job++) {
+    for (let job = 0; job < 12; job++) {
       system.queueJobs("linux", 1);
       await system.run(1_000);
     }
