@@ -1,39 +1,117 @@
+/** `npm run chaos`: many worlds full of faults, each from its seed; or one of them again, in full. */
+import { availableParallelism } from "node:os";
+import process from "node:process";
+import { Worker } from "node:worker_threads";
 import { faultNames } from "./fault_table.ts";
-import { planOf } from "./plan.ts";
+import { type ChaosOptions, chaosOptions, HELP } from "./options.ts";
+import { planOf, type WorldPlan } from "./plan.ts";
+import { covers, joined, readRanges, writeRanges } from "./ranges.ts";
 import { runWorld } from "./run_world.ts";
-const args = process.argv.slice(2);
-const opt = (n: string, d: number) => {
-  const i = args.indexOf(`--${n}`);
-  return i < 0 ? d : Number(args[i + 1]);
-};
-const from = opt("from", 1), n = opt("seeds", 20), one = opt("seed", 0);
-const t0 = process.cpuUsage();
-for (let s = one || from; s < (one ? one + 1 : from + n); s++) {
-  const c = process.cpuUsage();
-  const o = await runWorld(
-    planOf(s, faultNames()),
-    one ? { logLevel: args.includes("--debug") ? "debug" : "info", timelineLines: 100000 } : { timelineLines: 0 },
-  );
-  const u = process.cpuUsage(c);
-  if (one && args.includes("--objects")) {
-    for (
-      const k of ["autoscalingrunnersets", "ephemeralrunnersets", "autoscalinglisteners", "ephemeralrunners", "pods"]
-    ) console.log(k, JSON.stringify(o.objects[k] ?? [], null, 1));
-  }
-  if (one) console.log(o.timeline.slice(-opt("lines", 200)).join("\n"));
-  if (o.violation || one || args.includes("-v")) {
-    console.log(
-      s,
-      o.violation ?? "ok",
-      Math.round((u.user + u.system) / 1000),
-      "ms",
-      Math.round(o.atMs / 1000),
-      o.figures,
-      o.plan.faults.length,
-      o.plan.listenerMode,
-      o.plan.controllers,
-    );
-  }
+import { shrunk, withFaults } from "./shrink.ts";
+import type { Answer } from "./worker.ts";
+
+/** In so many worlds every fault of the table must have been felt. */
+const WORLDS_FOR_ALL = 300;
+
+const options = chaosOptions(process.argv.slice(2), availableParallelism());
+process.exitCode = !options ? help() : options.seed === undefined ? await many(options) : await one(options);
+
+function help(): number {
+  say(HELP);
+  return 0;
 }
-const t = process.cpuUsage(t0);
-console.log((t.user + t.system) / 1e6);
+
+/** One world, told in full. */
+async function one({ seed = 1, only, lines, logLevel }: ChaosOptions): Promise<number> {
+  const whole = planOf(seed, faultNames());
+  const plan = only ? withFaults(whole, only) : whole;
+  say(describe(plan));
+  const { timeline, violation, digest, atMs, figures } = await runWorld(plan, { logLevel, timelineLines: lines });
+  for (const line of timeline) say(line);
+  const { jobs, lost, made } = figures;
+  say(`seed ${seed}: ${Math.round(atMs / 1000)} s, ${jobs} jobs, ${lost} lost, ${made} runners, timeline ${digest}`);
+  say(violation === undefined ? "ok" : `BROKEN: ${violation}`);
+  return violation === undefined ? 0 : 1;
+}
+
+async function many({ seeds, from, workers, state, stopAfter, lines }: ChaosOptions): Promise<number> {
+  const done = state === undefined ? [] : readRanges(state);
+  const todo = Array.from({ length: seeds }, (_, at) => from + at).filter((seed) => !covers(done, seed));
+  const fired = new Map(faultNames().map(({ name }) => [name, 0]));
+  const failed: Answer[] = [];
+  const sum = { worlds: 0, jobs: 0, lost: 0, made: 0 };
+  const since = performance.now();
+  await inThreads(todo, Math.min(workers, todo.length), (answer) => {
+    sum.worlds++;
+    sum.jobs += answer.figures.jobs;
+    sum.lost += answer.figures.lost;
+    sum.made += answer.figures.made;
+    for (const [name, count] of answer.fired) fired.set(name, (fired.get(name) ?? 0) + count);
+    if (answer.violation !== undefined) {
+      failed.push(answer);
+      say(`seed ${answer.seed} BROKEN: ${answer.violation}`);
+    }
+    return failed.length < stopAfter;
+  });
+  const seconds = (performance.now() - since) / 1000;
+  say(`${sum.worlds} worlds in ${seconds.toFixed(0)} s: ${sum.jobs} jobs, ${sum.lost} lost, ${sum.made} runners`);
+  sayFaults(fired);
+  for (const { seed } of failed.slice(0, 1)) await explain(planOf(seed, faultNames()), lines);
+  const silent = [...fired].filter(([, count]) => count === 0).map(([name]) => name);
+  const missing = sum.worlds >= WORLDS_FOR_ALL ? silent : [];
+  if (missing.length > 0) say(`never felt: ${missing.join(", ")}`);
+  if (failed.length > 0 || missing.length > 0) return 1;
+  if (state !== undefined) writeRanges(state, joined(done, [from, from + seeds - 1]));
+  say("ok: nothing was broken");
+  return 0;
+}
+
+/** Hands seeds to threads until `take` has had enough. */
+async function inThreads(seeds: readonly number[], count: number, take: (answer: Answer) => boolean): Promise<void> {
+  const left = [...seeds];
+  await Promise.all(Array.from({ length: count }, () =>
+    new Promise<void>((resolve, reject) => {
+      const worker = new Worker(new URL("./worker.ts", import.meta.url));
+      const next = () => {
+        const seed = left.shift();
+        if (seed !== undefined) return worker.postMessage(seed);
+        void worker.terminate().then(() => resolve());
+      };
+      worker.on("error", reject);
+      worker.on("message", (answer: Answer) => {
+        if (!take(answer)) left.length = 0;
+        next();
+      });
+      next();
+    })));
+}
+
+/** What broke a world, with as few faults as it takes. */
+async function explain(plan: WorldPlan, lines: number): Promise<void> {
+  const kept = await shrunk(plan);
+  const least = withFaults(plan, kept);
+  const { timeline, violation } = await runWorld(least, { logLevel: "info", timelineLines: lines });
+  say(`\nseed ${plan.seed}, the last ${timeline.length} lines of its timeline with ${kept.length} faults:`);
+  for (const line of timeline) say(line);
+  say(describe(least));
+  say(`BROKEN: ${violation}`);
+  say(`again: npm run chaos -- --seed ${plan.seed} --only ${kept.join() || ","}`);
+}
+
+function describe({ seed, listenerMode, controllers, sets, jobs, faults }: WorldPlan): string {
+  const lines = [
+    `seed ${seed}: listeners ${listenerMode}, ${controllers} controllers, ${jobs.length} jobs`,
+    ...sets.map(({ name, minRunners, maxRunners }) => `  scale set ${name}, ${minRunners} to ${maxRunners} runners`),
+    ...faults.map(({ atMs, name }, at) => `  ${String(at).padStart(3)} at ${(atMs / 1000).toFixed(3)} s: ${name}`),
+  ];
+  return lines.join("\n");
+}
+
+function sayFaults(fired: ReadonlyMap<string, number>): void {
+  const width = Math.max(...[...fired.keys()].map((name) => name.length));
+  for (const [name, count] of fired) say(`  ${name.padEnd(width)} ${String(count).padStart(7)}`);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
