@@ -1,10 +1,11 @@
 /** Vaults as a process reaches them. */
+import { readFile } from "node:fs/promises";
 import { Backoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TransportFactory } from "../lib/http.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import type { Runtime } from "../lib/runtime.ts";
+import { FileError, type Runtime } from "../lib/runtime.ts";
 import { VaultError } from "../vault/vault.ts";
 import { Vaults } from "../vault/vaults.ts";
 import { throughProxyOf } from "./transports.ts";
@@ -18,8 +19,17 @@ export function vaultsOf(io: Runtime, transports: TransportFactory, log: Log): V
     random,
     log,
     readText,
+    readBytes,
     authorityHost: env["AZURE_AUTHORITY_HOST"] || undefined,
   });
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new FileError(path, error);
+  }
 }
 
 /** From a vault that can't be reached to the next try. */

@@ -13,7 +13,7 @@ export interface AzureDeps {
   readonly transports: TransportFactory;
   readonly clock: Clock;
   readonly random: Random;
-  readonly readText: (path: string) => Promise<string>;
+  readonly readBytes: (path: string) => Promise<Uint8Array>;
   /** Where logins go; default: the public cloud. Sovereign clouds have their own (AZURE_AUTHORITY_HOST). */
   readonly authorityHost?: string;
 }
@@ -75,13 +75,13 @@ class AzureVault implements Vault {
 
   async #certificate() {
     const { certificatePath: path } = this.#settings;
-    let pem: string;
+    let file: Uint8Array;
     try {
-      pem = await this.#deps.readText(path);
+      file = await this.#deps.readBytes(path);
     } catch (error) {
       throw new VaultError("Settings", `certificatePath: ${messageOf(error)}`);
     }
-    return clientCertificateOf(pem, path);
+    return clientCertificateOf(file, path);
   }
 
   #wire(): AzureWire {

@@ -17,7 +17,7 @@ export interface AzureVaultSettings {
   readonly url: string;
   readonly tenantId: string;
   readonly clientId: string;
-  /** A PEM file with the application's certificate and private key; read at each login, so that it can be renewed. */
+  /** A file (PEM, PKCS #12) with the application's certificate and private key; read at each login: it can be renewed. */
   readonly certificatePath: string;
   /** Between us and Azure; the URLs may carry user info. */
   readonly proxy?: ProxySettings;

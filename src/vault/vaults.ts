@@ -6,6 +6,7 @@ import { type Vault, VaultError, type VaultSettings } from "./vault.ts";
 
 export interface VaultsOptions extends AzureDeps {
   readonly log: Log;
+  readonly readText: (path: string) => Promise<string>;
   /** How long a secret of a vault is believed. In milliseconds; default 10 minutes, which is how long a Secret is. */
   readonly ttlMs?: number;
   /** For tests: what opens a vault. */
@@ -106,7 +107,7 @@ export class Vaults {
   }
 }
 
-function opened(settings: VaultSettings, deps: AzureDeps): Vault {
+function opened(settings: VaultSettings, deps: VaultsOptions): Vault {
   return settings.type === "file" ? fileVault(settings, deps.readText) : azureVault(settings, deps);
 }
 

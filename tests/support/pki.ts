@@ -104,7 +104,7 @@ function alternativeName(name: string): Buffer {
   return isIP(name) === 4 ? tagged(0x87, Buffer.from(name.split(".").map(Number))) : tagged(0x82, Buffer.from(name));
 }
 
-function identifier(text: string): Buffer {
+export function identifier(text: string): Buffer {
   const [first = 0, second = 0, ...rest] = text.split(".").map(Number);
   const bytes = [first * 40 + second];
   for (const part of rest) {
@@ -115,11 +115,11 @@ function identifier(text: string): Buffer {
   return tagged(0x06, Buffer.from(bytes));
 }
 
-function sequence(...parts: readonly Buffer[]): Buffer {
+export function sequence(...parts: readonly Buffer[]): Buffer {
   return tagged(0x30, ...parts);
 }
 
-function integer(value: Buffer): Buffer {
+export function integer(value: Buffer): Buffer {
   return tagged(0x02, value);
 }
 
@@ -131,7 +131,7 @@ function utcTime(text: string): Buffer {
   return tagged(0x17, Buffer.from(text));
 }
 
-function tagged(tag: number, ...parts: readonly Buffer[]): Buffer {
+export function tagged(tag: number, ...parts: readonly Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const length = content.length;
   const header = length < 0x80

@@ -24,6 +24,7 @@ async function world(first: string | VaultError) {
     clock: process.clock,
     random: seededRandom(1),
     readText: () => Promise.reject(new Error("no file is read")),
+    readBytes: () => Promise.reject(new Error("no file is read")),
     log: silentLog,
     open: () => ({
       secret: async () => {

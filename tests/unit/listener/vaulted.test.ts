@@ -32,6 +32,7 @@ function world(values: Record<string, string>) {
     clock: new VirtualClock(),
     random: seededRandom(1),
     readText: () => Promise.reject(new Error("no file is read")),
+    readBytes: () => Promise.reject(new Error("no file is read")),
     log: silentLog,
     open: (settings) => {
       opened.push(settings);

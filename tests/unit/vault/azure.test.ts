@@ -28,7 +28,7 @@ function world(settings: Partial<AzureVaultSettings> = {}) {
   const clock = new VirtualClock();
   const azure = simAzure(APP.cert, () => clock.now());
   azure.secrets.set("gh", '{"github_token":"ghp_1"}');
-  const files = new Map([[PATH, APP.cert + APP.key]]);
+  const files = new Map<string, string | Uint8Array>([[PATH, APP.cert + APP.key]]);
   const transports: TransportOptions[] = [];
   const vault = azureVault({ ...SETTINGS, ...settings }, {
     transports: (options) => {
@@ -37,10 +37,10 @@ function world(settings: Partial<AzureVaultSettings> = {}) {
     },
     clock,
     random: seededRandom(1),
-    readText: async (path) => {
-      const text = files.get(path);
-      if (text === undefined) throw new FileError(path, Object.assign(new Error(), { code: "ENOENT" }));
-      return text;
+    readBytes: async (path) => {
+      const file = files.get(path);
+      if (file === undefined) throw new FileError(path, Object.assign(new Error(), { code: "ENOENT" }));
+      return Buffer.from(file);
     },
   });
   return { clock, azure, files, transports, vault };
@@ -107,7 +107,7 @@ table<{
   "a field that is missing": { settings: { tenantId: "", url: "" }, kind: "Settings", says: /lacks url and tenantId/ },
   "no TLS": { settings: { url: "http://team.vault.azure.net" }, kind: "Settings", says: /https:/ },
   "no certificate file": { pem: null, kind: "Settings", says: /certificatePath: \/certs\/app\.pem.*no such file/ },
-  "a file of another kind": { pem: "\u0000\u0001", kind: "Settings", says: /not PEM.*PKCS #12/ },
+  "a file of another kind": { pem: "\u0000\u0001", kind: "Settings", says: /neither PEM nor PKCS #12/ },
   "a key alone": { pem: APP.key, kind: "Settings", says: /no certificate/ },
   "a certificate alone": { pem: APP.cert, kind: "Settings", says: /no private key/ },
   "a key of another kind": { pem: EC.cert + EC.key, kind: "Settings", says: /no RSA key/ },
@@ -182,7 +182,7 @@ test("a vault that never answers is given up after ten seconds", async () => {
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
     clock,
     random: seededRandom(1),
-    readText: async () => APP.cert + APP.key,
+    readBytes: async () => Buffer.from(APP.cert + APP.key),
   });
   const asked = assert.rejects(vault.secret("gh"), (error) => VaultError.is(error, "Unreachable"));
   while (clock.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -28,6 +28,7 @@ function world() {
     clock,
     random: seededRandom(1),
     readText: () => Promise.reject(new Error("no file is read")),
+    readBytes: () => Promise.reject(new Error("no file is read")),
     log: logOf((level, message) => lines.push(`${level} ${message}`)),
     open: (settings) => {
       opened.push(settings);

@@ -33,6 +33,7 @@ function world(contents: Record<string, string | VaultError> = { gh: '{"github_t
     clock,
     random: seededRandom(1),
     readText: () => Promise.reject(new Error("no file is read")),
+    readBytes: () => Promise.reject(new Error("no file is read")),
     log: silentLog,
     open: (settings) => {
       opened.push(settings);
