@@ -30,7 +30,6 @@ import type { TransportFactory } from "../lib/http.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { type Random, uuid } from "../lib/random.ts";
-import { steadyClock } from "../lib/steady_clock.ts";
 import type { Version } from "../lib/version.ts";
 import { type Component, loop, Manager } from "../runtime/manager.ts";
 import { MachineryMetrics } from "../runtime/metrics.ts";
@@ -204,10 +203,8 @@ export class ControllerApp {
   }
 
   #controllers(): Component[] {
-    const { random, log, settings, version, transports, concurrency, forceServer, metrics, hostname, vaults } =
+    const { clock, random, log, settings, version, transports, concurrency, forceServer, metrics, hostname, vaults } =
       this.#deps;
-    // Decisions wait until instants: setting the machine's time back must not make them wait longer.
-    const clock = steadyClock(this.#deps.clock);
     const events = new EventRecorder({
       client: this.#kube,
       clock,

@@ -4,7 +4,6 @@ import {
   type AutoscalingRunnerSet,
   type EphemeralRunner,
   type EphemeralRunnerSet,
-  NO_LIMIT,
 } from "../api/kinds.ts";
 import { autoscalingRunnerSets, wakeScaleSets } from "../controllers/autoscaling_runner_set/reconcile.ts";
 import { EmbeddedLoops } from "../controllers/autoscaling_listener/embedded.ts";
@@ -28,6 +27,7 @@ import type { Informer } from "../k8s/informer.ts";
 import { controllerOf, type KubeObject, type Pod, type Resource, type Stored } from "../k8s/resource.ts";
 import type { Overlay } from "../k8s/store.ts";
 import type { Clock } from "../lib/clock.ts";
+import { steadyClock } from "../lib/steady_clock.ts";
 import type { TransportFactory } from "../lib/http.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
@@ -78,7 +78,11 @@ const SET_CONCURRENCY = 50;
 
 /** The four controllers as components, in the order in which they start. */
 export function controllersOf(deps: ControllersDeps): Component[] {
-  const { caches: { informers, uncached }, kube, clock, random, log, settings, waits, version, metrics } = deps;
+  const { caches: { informers, uncached }, kube, random, log, settings, waits, version, metrics } = deps;
+  // Decisions wait until instants: setting the machine's time back must not make them wait longer. GitHub's side of the
+  // program, tokens and message loops, has to agree with GitHub on the time instead.
+  const clock = steadyClock(deps.clock);
+  const deciding = { ...deps, clock };
   const stores: SetStores = {
     autoscalingRunnerSets: informers.scaleSets.store,
     autoscalingListeners: informers.listeners.store,
@@ -121,6 +125,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     book,
     wake: wake("runnerSet"),
     maxRunnersOf: (set) => maxRunnersOf(stores, set),
+    isPaused: (set) => isPaused(stores, set),
     formerOf: (set) => formerOf(stores, set),
   });
   const runners = ephemeralRunnerController({
@@ -146,7 +151,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     component(
       scaleSets.reconciler,
       SET_CONCURRENCY,
-      deps,
+      deciding,
       queues,
       "scaleSet",
       (add) => wakeScaleSets(stores, waits, add),
@@ -154,12 +159,12 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     component(
       listeners,
       SET_CONCURRENCY,
-      deps,
+      deciding,
       queues,
       "listener",
       (add) => wakeListeners(stores, (key) => add(key, 0)),
     ),
-    component(runnerSets, SET_CONCURRENCY, deps, queues, "runnerSet", (add) => {
+    component(runnerSets, SET_CONCURRENCY, deciding, queues, "runnerSet", (add) => {
       const ends = [
         informers.runnerSets.store.subscribe((change) => keysOfSet(change).forEach((key) => add(key, 0))),
         informers.runners.store.subscribe((change) =>
@@ -168,7 +173,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
       ];
       return () => ends.forEach((end) => end());
     }),
-    component(runners, deps.concurrency, deps, queues, "runner", (add) => {
+    component(runners, deps.concurrency, deciding, queues, "runner", (add) => {
       const ends = [
         informers.runners.store.subscribe((change) => keysOfRunner(change).forEach((key) => add(key, 0))),
         informers.runnerPods.store.subscribe((change) => keysOfPod(change).forEach((key) => add(key, 0))),
@@ -257,14 +262,19 @@ function embeddedLoops(
   });
 }
 
-/** The limit in force, which the listener is told; undefined when there is none, or no listener. */
+/** The limit in force, which the listener is told; undefined without a listener. */
 function maxRunnersOf(stores: SetStores, set: Stored<EphemeralRunnerSet>): number | undefined {
   const owner = controllerOf(set);
   const key = owner && `${set.metadata.namespace ?? ""}/${owner.name}`;
   const [listener] = key === undefined ? [] : stores.autoscalingListeners.by(BY_SCALE_SET, key);
-  if (!listener) return undefined;
-  const { maxRunners = 0 } = listener.spec ?? {};
-  return maxRunners === NO_LIMIT ? undefined : maxRunners;
+  return listener && (listener.spec?.maxRunners ?? 0);
+}
+
+/** Whether the scale set of a runner set is paused by hand. */
+function isPaused(stores: SetStores, set: Stored<EphemeralRunnerSet>): boolean {
+  const owner = controllerOf(set);
+  const { spec } = (owner && stores.autoscalingRunnerSets.get(set.metadata.namespace ?? "", owner.name)) ?? {};
+  return spec?.paused === true || spec?.maxRunners === 0;
 }
 
 /** UIDs of the sets of the same scale set that older releases made under other names; none for those sets themselves. */
