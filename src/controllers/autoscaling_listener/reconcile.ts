@@ -76,6 +76,8 @@ export function autoscalingListeners(deps: ListenerControllerDeps): Reconciler<O
       return memory.told(key, result) || isTooEarly(result);
     },
     gone(key) {
+      // Somebody has taken its finalizer away: nobody else would end its loop.
+      void loops?.stop(key);
       memory.forget(key);
       performer.forget(key);
     },

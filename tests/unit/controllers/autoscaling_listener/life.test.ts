@@ -251,6 +251,16 @@ test("embedded: a loop and no children", async () => {
   await world.stop();
 });
 
+test("embedded: a loop ends whose listener and scale set were removed by force", async () => {
+  const world = await atWork({}, { settings: { listenerMode: "embedded" } });
+  assert.equal(world.loops.size, 1);
+  world.kube.vanish(AUTOSCALING_RUNNER_SETS, ARS);
+  world.kube.vanish(AUTOSCALING_LISTENERS, AL);
+  await world.pass();
+  assert.equal(world.loops.size, 0);
+  await world.stop();
+});
+
 test("from pod to embedded: the loop starts only when the pod is gone", async () => {
   const first = await atWork();
   const kinds = [...new Set(first.kube.keys.map((key) => key.split(":")[0]!))].filter((plural) => plural !== "secrets");
