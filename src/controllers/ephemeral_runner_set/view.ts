@@ -2,6 +2,7 @@
 import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
 import { newRunnerName } from "../../api/names.ts";
 import type { Pod, Secret, Stored } from "../../k8s/resource.ts";
+import { KubeError } from "../../k8s/errors.ts";
 import type { ReadThrough } from "../../k8s/read_through.ts";
 import type { Reader } from "../../k8s/store.ts";
 import type { Clock, Instant } from "../../lib/clock.ts";
@@ -50,6 +51,8 @@ export interface EphemeralRunnerSetDeps {
   readonly waits: Waits;
   /** maxRunners of the scale set that owns a set; undefined: not known. */
   readonly maxRunnersOf?: (set: Stored<EphemeralRunnerSet>) => number | undefined;
+  /** Whether somebody has decided that the scale set is to have no runners. */
+  readonly isPaused?: (set: Stored<EphemeralRunnerSet>) => boolean;
   /** UIDs of the sets that a set has replaced and that are still there: older releases named them otherwise. */
   readonly formerOf?: (set: Stored<EphemeralRunnerSet>) => readonly string[];
   /** Has this controller look at a key, now or after some milliseconds. */
@@ -78,7 +81,7 @@ export interface Known {
 /** The facts, as they are now. What has lasted since when is kept in the memory. */
 export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: Known): Seen {
   const { deps, ledger, pruned } = sources;
-  const { stores: { runners }, book, clock, random, maxRunnersOf, formerOf } = deps;
+  const { stores: { runners }, book, clock, random, maxRunnersOf, isPaused, formerOf } = deps;
   const { memory, retiring, proxy } = known;
   const policy = policyOf(set.spec?.runnerPolicy, deps.waits);
   const { waits } = policy;
@@ -103,7 +106,8 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
   };
   const differs = statusPatch(set, statusOf(set, census, trouble, now), pruned) !== undefined;
   memory.statusSince = differs ? memory.statusSince ?? now : undefined;
-  const wanted = Math.max(0, needs.lack) + needs.late + revisions.old;
+  const mayTry = trials.deprecation !== undefined && !(isPaused?.(set) ?? false);
+  const wanted = Math.max(0, needs.lack) + needs.late + revisions.old + (mayTry ? 1 : 0);
   const times = [
     ...[uid, ...former].map((one) => ledger.departures(one).nextChange),
     ...memory.refusedUntil.values(),
@@ -121,6 +125,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     names: namesFor(set, Math.min(wanted, MOST_NAMES), { runners, random, unsure: memory.unsure }),
     revisions,
     maxRunners: maxRunnersOf?.(set),
+    mayTry,
     letGo: [...memory.letGo].flatMap((id) => find(id) ?? []).filter((runner) => stateOf(runner) !== "deleting"),
     stale,
     nextStale,
@@ -220,14 +225,24 @@ export async function proxyOf(
   const { namespace = "", deletionTimestamp } = set.metadata;
   const { proxy, vaultConfig } = set.spec?.ephemeralRunnerSpec ?? {};
   if (!proxy) return undefined;
+  if (deletionTimestamp !== undefined) return { there: await ifAllowed(secrets.get(namespace, proxyNameOf(set))) };
   const there = await secrets.get(namespace, proxyNameOf(set));
-  if (deletionTimestamp !== undefined) return { there };
   try {
     const wanted = await sources.proxy({ namespace, proxy, vaultConfig });
     return { there, wanted: proxySecretOf(set, proxySecretData(wanted)) };
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     return { there, problem: error.message };
+  }
+}
+
+/** Rights may go before the set does: its owner reference then takes the secret away. */
+async function ifAllowed<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!KubeError.is(error, "Forbidden")) throw error;
+    return undefined;
   }
 }
 

@@ -1,9 +1,10 @@
 /** Rare courses of events in which a set once stood still for ever, or ended a runner that had a job. */
 import assert from "node:assert/strict";
 import { EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS } from "../../../../src/api/kinds.ts";
-import { PODS } from "../../../../src/k8s/resource.ts";
+import { PODS, SECRETS } from "../../../../src/k8s/resource.ts";
 import { TransportError } from "../../../../src/lib/http.ts";
-import { NAMESPACE, waiting } from "../../../support/builders.ts";
+import { NAMESPACE, runnerSpec, waiting } from "../../../support/builders.ts";
+import { refusal } from "../../../support/memory_api.ts";
 import { idle, story } from "../../../support/runner_story.ts";
 import { answer, type RunnerWorld } from "../../../support/runner_world.ts";
 
@@ -99,4 +100,16 @@ story("answers to creations get lost and the watch is late: no runner is made tw
   };
   await idle(world, 5);
   assert.equal(names.size, 5);
+});
+
+story("a set with a proxy is deleted and its secret may not be read any more: it goes all the same", {
+  spec: { ephemeralRunnerSpec: runnerSpec({ proxy: { https: { url: "http://proxy" } } }) },
+}, async (world) => {
+  await world.restart();
+  world.api.refuse = (_verb, kind) => {
+    if (kind.plural === SECRETS.plural) throw refusal("Forbidden", 403, "no right to read secrets");
+  };
+  world.api.delete(EPHEMERAL_RUNNER_SETS, { namespace: NAMESPACE, name: "linux" });
+  await world.clock.advance(60_000);
+  assert.equal(world.set, undefined);
 });
