@@ -22,6 +22,12 @@ export function placeOf(ars: AutoscalingRunnerSet): { name: string; namespace: s
   return { name: ars.metadata?.name ?? "", namespace: ars.metadata?.namespace ?? "" };
 }
 
+/** The id by which the service knows the scale set, as its object says; undefined when it says none that can be one. */
+export function annotatedId({ metadata }: AutoscalingRunnerSet): number | undefined {
+  const id = Number(metadata?.annotations?.[ANNOTATIONS.scaleSetId]);
+  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+}
+
 /** What the scale set is to be at the service. */
 export function wantedScaleSet(ars: AutoscalingRunnerSet): WantedScaleSet {
   const { runnerScaleSetName, runnerGroup, runnerScaleSetLabels = [] } = ars.spec ?? {};

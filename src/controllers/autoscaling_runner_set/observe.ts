@@ -8,7 +8,9 @@ import { conditionNamed } from "../shared/conditions.ts";
 import type { Settings } from "../shared/settings.ts";
 import { BY_OWNER, BY_SCALE_SET, type SetStores, type Uncached } from "../shared/stores_set.ts";
 import type { Waits } from "../shared/waits.ts";
+import { annotatedId } from "./build.ts";
 import { type ProtectedObject, readProtected } from "./protected.ts";
+import { foundId } from "./registration.ts";
 import type { ScaleSetCall, ScaleSetFacts } from "./scale_set_calls.ts";
 
 /** What this process remembers of a scale set. */
@@ -78,9 +80,10 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
   if (isReportedMissing(ars, runnerSet)) memory.missingSince ??= deps.now();
   else delete memory.missingSince;
   const childless = listeners.length === 0 && formerSets.length === 0 && !isOwn(ars, runnerSet);
-  const registered = ars.metadata.annotations?.[ANNOTATIONS.scaleSetId] !== undefined;
+  const github = deps.github(key);
+  const atService = annotatedId(ars) !== undefined || github.running !== undefined || foundId(github) !== undefined;
   let protectedObjects: readonly ProtectedObject[] = [];
-  if (isDeleting(ars) && childless && !registered) {
+  if (isDeleting(ars) && childless && !atService) {
     memory.releasingSince ??= deps.now();
     protectedObjects = await readProtected(ars, deps.uncached, deps.listProtected);
   }

@@ -3,7 +3,7 @@ import { ANNOTATIONS } from "../../api/names.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { same } from "../shared/drift.ts";
 import { isSecretRelated, type Problem, problemOf, wantsFreshSecrets } from "../shared/problems.ts";
-import { sourceOf, wantedScaleSet } from "./build.ts";
+import { annotatedId, sourceOf, wantedScaleSet } from "./build.ts";
 import type { Observed } from "./observe.ts";
 import type { RegisterCall, ScaleSetFacts } from "./scale_set_calls.ts";
 
@@ -54,11 +54,16 @@ export function registrationOf(seen: Observed, now: Instant): Registration {
   return { ...base, waitMs: retryAt - now };
 }
 
+/** The id of the scale set that the last call has found or made. */
+export function foundId({ last }: Observed["github"]): number | undefined {
+  return last?.ok && last.call.do === "register" ? last.result?.id : undefined;
+}
+
 /** What the object's annotations say, unless they speak of another GitHub than the one that is wanted now. */
 export function annotatedFacts({ ars, runnerSet }: Observed): ScaleSetFacts | undefined {
   const annotations = ars.metadata.annotations ?? {};
-  const id = Number(annotations[ANNOTATIONS.scaleSetId]);
-  if (!(Number.isSafeInteger(id) && id > 0)) return undefined;
+  const id = annotatedId(ars);
+  if (id === undefined) return undefined;
   // An id of one organization may be somebody else's in another.
   const url = runnerSet?.spec?.ephemeralRunnerSpec.githubConfigUrl;
   if (url !== undefined && url !== ars.spec?.githubConfigUrl) return undefined;

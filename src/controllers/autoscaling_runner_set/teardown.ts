@@ -5,9 +5,10 @@ import { isDeleting, refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { act, type EventStep, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
 import { isSecretRelated, problemOf, wantsFreshSecrets } from "../shared/problems.ts";
-import { sourceOf } from "./build.ts";
+import { annotatedId, sourceOf } from "./build.ts";
 import { isOwn, type Observed } from "./observe.ts";
 import type { ProtectedObject } from "./protected.ts";
+import { foundId } from "./registration.ts";
 import type { ScaleSetCall } from "./scale_set_calls.ts";
 import { statusSteps } from "./status.ts";
 
@@ -39,9 +40,12 @@ function unregister(seen: Observed, now: Instant): Plan<ScaleSetCall> | undefine
   const { ars, github, waits } = seen;
   // A registration under way may be making the scale set that has to go.
   if (github.running) return rest("awaiting-service");
-  const id = idOf(seen);
-  if (id === undefined) return undefined;
   const { last } = github;
+  const id = annotatedId(ars);
+  if (id === undefined) {
+    const found = foundId(github);
+    return found === undefined ? undefined : keepId(seen, found);
+  }
   const fail = last?.call.do === "unregister" && !last.ok ? problemOf(last.error) : undefined;
   if (last?.call.do === "unregister" && last.ok) return forget(seen, "forget-scale-set");
   if (fail && isOver(seen.memory.unregisteringSince, waits.timeBox, now)) {
@@ -58,12 +62,10 @@ function unregister(seen: Observed, now: Instant): Plan<ScaleSetCall> | undefine
   return act("unregister", perform<ScaleSetCall>({ do: "unregister", source: sourceOf(ars), id, fresh }));
 }
 
-/** The id to delete: the annotation's, or that of a registration which ended after the deletion had begun. */
-function idOf({ ars, github }: Observed): number | undefined {
-  const annotated = Number(ars.metadata.annotations?.[ANNOTATIONS.scaleSetId]);
-  if (Number.isSafeInteger(annotated) && annotated > 0) return annotated;
-  const { last } = github;
-  return last?.ok && last.call.do === "register" ? last.result?.id : undefined;
+/** A registration has ended after the deletion had begun: what is to be deleted must outlast a try that fails. */
+function keepId({ ars }: Observed, id: number): Plan<ScaleSetCall> {
+  const body = { metadata: { annotations: { [ANNOTATIONS.scaleSetId]: String(id) } } };
+  return act("keep-id", patch(AUTOSCALING_RUNNER_SETS, refOf(ars), body, { goneIsDone: true }));
 }
 
 function forget({ ars }: Observed, why: string, event?: EventStep): Plan<ScaleSetCall> {

@@ -69,6 +69,27 @@ test("deletion without GitHub: five minutes of trying, then a warning and a clea
   await world.stop();
 });
 
+test("deletion of one whose id is no id: what is protected is released all the same", async () => {
+  const protection = { finalizers: [FINALIZERS.cleanupProtection] };
+  const world = await atWork({}, {
+    before({ kube }) {
+      kube.change(SECRETS, "arc-runners/gh", { metadata: protection });
+    },
+  });
+  const annotations = { "runner-scale-set-id": "none", "actions.github.com/cleanup-github-secret-name": "gh" };
+  world.service.refuse = () => {
+    throw serviceError("Unavailable", 503);
+  };
+  world.kube.drop(AUTOSCALING_RUNNER_SETS, ARS);
+  world.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { metadata: { annotations } });
+  await world.pass();
+  world.kube.vanish(PODS, POD);
+  await world.pass(700_000);
+  assert.equal(world.kube.find(AUTOSCALING_RUNNER_SETS, ARS), undefined);
+  assert.deepEqual(world.kube.find(SECRETS, "arc-runners/gh")?.metadata.finalizers, []);
+  await world.stop();
+});
+
 test("a new scale set of the same name has five minutes of its own", async () => {
   const world = await atWork();
   world.service.refuse = () => {
