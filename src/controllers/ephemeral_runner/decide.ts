@@ -4,7 +4,7 @@ import { FINALIZERS } from "../../api/names.ts";
 import { PODS, refOf, SECRETS } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { act, create, patch, perform, type Plan, remove, rest } from "../../runtime/plan.ts";
-import { hasJob } from "../shared/runner_state.ts";
+import { hasJob, isMarked } from "../shared/runner_state.ts";
 import { jitSecretOf, jobAnnotationsOf, podOf, runnerContainerOf } from "./build.ts";
 import { dismiss, history } from "./dismiss.ts";
 import { ended, fail, lost } from "./ended.ts";
@@ -134,6 +134,9 @@ function running(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: Insta
   if (memory.completedSince !== undefined && !pod.isDeleting) {
     const due = memory.completedSince + waits.completed;
     if (now < due) return rest("completed", due - now);
+    // That the service does not know the runner is believed when it has said so twice: a job may depend on it.
+    const isSure = isMarked(runner) || runnerId === undefined || (memory.checkedAt ?? 0) >= due;
+    if (!isSure) return call(seen, { do: "checkRegistration", runnerId }, "make-sure", now);
     return act("overdue", remove(PODS, podRef(seen, pod)));
   }
   if (hasJob(runner) && annotatePods && !pod.saysJob && !pod.isDeleting) {
