@@ -159,6 +159,32 @@ test("where only the runner set's definition is ARC's a policy is not in force, 
   });
 });
 
+story("runners of a version that GitHub refuses: no job is taken until there are others", {}, async (system) => {
+  await system.scaleSet("linux", { minRunners: 1, maxRunners: 5 });
+  await system.until("one stands ready", () => idle(system) === 1);
+  system.world.service.controls.refuseVersion(true);
+  system.queueJobs("linux", 2);
+  await system.until("it is said", () => system.condition("linux", "RunnerVersionDeprecated") === "True Outdated");
+  await system.run(60_000);
+  assert.equal(system.ars("linux")?.status?.phase, "Outdated");
+  assert.equal(system.ars("linux")?.status?.effectiveMaxRunners, 0);
+  const assigned = system.service("linux")?.statistics.totalAssignedJobs;
+  system.queueJobs("linux", 3);
+  await system.run(600_000);
+  assert.equal(system.service("linux")?.statistics.totalAssignedJobs, assigned, "nothing new is taken");
+  assert.ok(system.made < 10, `${system.made} runners made`);
+  system.world.service.controls.refuseVersion(false);
+  const containers = [{ name: "runner", image: "ghcr.io/actions/actions-runner:newer" }];
+  await system.patchScaleSet("linux", { spec: { template: { spec: { containers } } } });
+  await system.allDone();
+  await system.until("one stands ready", () => idle(system) === 1);
+  assert.equal(system.condition("linux", "RunnerVersionDeprecated"), "False Accepted");
+  assert.equal(system.ars("linux")?.status?.phase, "Running");
+  assert.equal(system.ars("linux")?.status?.effectiveMaxRunners, undefined);
+  assert.equal(sessions(system), 1);
+  system.assertEachJobOnce();
+});
+
 /** Half an hour with nothing to do: nothing is written, but for a try every ten minutes. */
 async function quietNight(system: SimSystem): Promise<void> {
   await system.run(60_000);

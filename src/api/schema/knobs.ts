@@ -132,8 +132,12 @@ export const paused = z.boolean().optional().describe(
 
 /** Status fields of a scale set with one of these settings. */
 export const effective = {
-  effectiveMinRunners: optional.number("minRunners in force now: by the spec, an override or a pause."),
-  effectiveMaxRunners: optional.number("maxRunners in force now: by the spec, an override or a pause."),
+  effectiveMinRunners: optional.number(
+    "minRunners in force now: by the spec, an override, a pause, or 0 while GitHub refuses the runners' version.",
+  ),
+  effectiveMaxRunners: optional.number(
+    "maxRunners in force now: by the spec, an override, a pause, or 0 while GitHub refuses the runners' version.",
+  ),
   activeOverride: z.object({
     schedule: z.string().describe("Its schedule."),
     timeZone: z.string().describe("Time zone of the schedule."),

@@ -34,7 +34,7 @@ export function decide(seen: Observed, now: Instant): Plan<ScaleSetCall> {
 
   const registration = registrationOf(seen, now);
   const { facts, problem } = registration;
-  const limits = limitsOf(ars.spec, now);
+  const limits = limitsOf(ars.spec, now, seen.outdated);
   if (!facts) {
     const standing = problem ? { problem } : { pending: REGISTERING };
     return withCall(report("register", seen, standing, now), registration);

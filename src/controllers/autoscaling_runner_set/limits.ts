@@ -23,8 +23,11 @@ export interface Limits {
 
 const DEFAULT_ZONE = "UTC";
 
-/** The limits in force. An override that can't be used never is: {@link scheduleProblem} says so. */
-export function limitsOf(spec: AutoscalingRunnerSetSpec | undefined, now: Instant): Limits {
+/**
+ * The limits in force. An override that can't be used never is: {@link scheduleProblem} says so.
+ * @param outdated GitHub refuses the runners' version: a job that is taken would wait for a runner in vain
+ */
+export function limitsOf(spec: AutoscalingRunnerSetSpec | undefined, now: Instant, outdated: boolean): Limits {
   const { scheduledOverrides = [], paused, minRunners = 0, maxRunners = NO_LIMIT } = spec ?? {};
   let active: ActiveOverride | undefined;
   let nextChange: Instant | undefined;
@@ -38,7 +41,7 @@ export function limitsOf(spec: AutoscalingRunnerSetSpec | undefined, now: Instan
   const least = Math.min(active?.override.minRunners ?? minRunners, most);
   return {
     // A pause is a limit of 0: what is assigned is served all the same.
-    ...(paused ? { minRunners: 0, maxRunners: 0 } : { minRunners: least, maxRunners: most }),
+    ...(paused || outdated ? { minRunners: 0, maxRunners: 0 } : { minRunners: least, maxRunners: most }),
     ...(active && { active }),
     ...(nextChange !== undefined && { nextChange }),
   };

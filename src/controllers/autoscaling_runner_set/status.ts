@@ -26,7 +26,7 @@ export interface Standing {
 export function statusSteps(seen: Observed, standing: Standing, now: Instant): Step[] {
   const { ars } = seen;
   const wanted = statusOf(seen, standing, now);
-  const steps: Step[] = limitEvents(ars, now);
+  const steps: Step[] = limitEvents(ars, now, seen.outdated);
   const event = problemEvent(seen, standing.problem);
   if (event) steps.push(event);
   if (!same(ars.status, { ...ars.status, ...wanted })) {
@@ -43,7 +43,7 @@ function statusOf(seen: Observed, standing: Standing, now: Instant) {
   const generation = ars.metadata.generation;
   return {
     ...countsOf(seen),
-    ...limitStatus(ars, now),
+    ...limitStatus(ars, now, seen.outdated),
     phase: phaseOf(seen, standing),
     observedGeneration: generation,
     conditions: conditionsOf(ars.status?.conditions, sayingsOf(seen, standing), {

@@ -16,10 +16,10 @@ type Patch = { readonly [Key in keyof LimitStatus]: LimitStatus[Key] | null };
 
 export const PAUSED = "Paused";
 
-/** Fields of the status: there while the spec has a pause or overrides, and taken away afterwards. */
-export function limitStatus({ spec, status }: AutoscalingRunnerSet, now: Instant): Patch {
-  const isPlain = !spec?.paused && !spec?.scheduledOverrides?.length;
-  const { minRunners, maxRunners, active } = limitsOf(spec, now);
+/** Fields of the status: there while a pause, overrides or an outdated runner matter, and taken away afterwards. */
+export function limitStatus({ spec, status }: AutoscalingRunnerSet, now: Instant, outdated: boolean): Patch {
+  const isPlain = !spec?.paused && !outdated && !spec?.scheduledOverrides?.length;
+  const { minRunners, maxRunners, active } = limitsOf(spec, now, outdated);
   const wanted: LimitStatus = isPlain ? {} : {
     effectiveMinRunners: minRunners,
     ...(maxRunners !== NO_LIMIT && { effectiveMaxRunners: maxRunners }),
@@ -64,7 +64,7 @@ export function pauseSaying({ spec, status }: AutoscalingRunnerSet): Saying[] {
 }
 
 /** What is told when a pause or an override comes or goes. */
-export function limitEvents(ars: AutoscalingRunnerSet, now: Instant): EventStep[] {
+export function limitEvents(ars: AutoscalingRunnerSet, now: Instant, outdated: boolean): EventStep[] {
   const { spec, status } = ars;
   const events: EventStep[] = [];
   const tell = (reason: string, message: string) =>
@@ -74,7 +74,7 @@ export function limitEvents(ars: AutoscalingRunnerSet, now: Instant): EventStep[
     tell("Paused", "spec.paused is true: no new job is taken, those that are assigned are served");
   }
   if (!spec?.paused && was) tell("Resumed", "spec.paused is not true any more: jobs are taken again");
-  const limits = limitsOf(spec, now);
+  const limits = limitsOf(spec, now, outdated);
   const before = status?.activeOverride;
   const after = limits.active && wordsOf(limits.active);
   if (after && before?.schedule !== after.schedule) tell("OverrideActive", inForce(after, limits));

@@ -64,7 +64,7 @@ function makingOf(seen: Seen, surge: number, now: Instant): Part {
   const { set, needs, names, census, trouble, waits, revisions, proxy } = seen;
   if (proxy?.problem !== undefined) return { steps: [] };
   const late = ripe(seen.late, waits.lateCreation, now);
-  const wanted = Math.max(0, needs.lack) + late.value + surge;
+  const wanted = Math.max(seen.mayTry ? 1 : 0, Math.max(0, needs.lack) + late.value + surge);
   if (wanted === 0) return { steps: [], inMs: late.inMs };
   const allowance = allowanceOf(wanted, census, trouble, waits, now);
   const making = names.slice(0, Math.min(wanted, allowance.count));
@@ -80,7 +80,8 @@ function removingOf(seen: Seen, rollout: { readonly retire: number; readonly spa
   // At a listener's start the number is 0 too, and jobs that run may not have told their runners yet.
   const isForced = policy.scalesDownAtRest && (set.spec?.patchID ?? 0) === 0 && (set.spec?.runningJobs ?? 0) === 0;
   const surplus = ripe(seen.surplus, policy.scaleDown, now);
-  const tooMany = Math.max(0, (isForced ? seen.needs.surplus : surplus.value) - rollout.spared);
+  const spared = rollout.spared + (isTrialOut(seen) ? 1 : 0);
+  const tooMany = Math.max(0, (isForced ? seen.needs.surplus : surplus.value) - spared);
   const { inMs } = surplus;
   if (seen.isRetiring) return { steps: [], inMs };
   const retryIn = until(seen.retryRetireAt, now);
@@ -95,6 +96,11 @@ function removingOf(seen: Seen, rollout: { readonly retire: number; readonly spa
   const runners = [...chosen].slice(0, MOST_AT_ONCE);
   const events = runners.flatMap(({ metadata: { uid } }) => overdue.get(uid) ?? aged.get(uid) ?? []).map(expiryEvent);
   return { steps: runners.length > 0 ? [perform({ do: "retire", runners }), ...events] : [], inMs };
+}
+
+/** A runner shows whether GitHub still refuses its version: it stays until it has. */
+function isTrialOut({ mayTry, trouble: { deprecation, lastBirthAt = 0 } }: Seen): boolean {
+  return mayTry && deprecation !== undefined && lastBirthAt > deprecation.at;
 }
 
 function isOld({ revisions, aged }: Seen): (runner: Stored<EphemeralRunner>) => boolean {

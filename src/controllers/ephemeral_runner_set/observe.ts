@@ -43,6 +43,8 @@ export interface Seen {
   readonly revisions: Revisions;
   /** The most runners that the scale set may have; undefined: not known. */
   readonly maxRunners?: number;
+  /** A runner of a version that GitHub refuses may be tried, whether it is wanted or not. */
+  readonly mayTry: boolean;
   /** Runners that the service has let go, and that are not deleted yet. */
   readonly letGo: readonly Stored<EphemeralRunner>[];
   /** Failed and outdated runners that nobody needs to see any longer. */

@@ -1,4 +1,4 @@
-import type { ScaleSetState } from "./model.ts";
+import type { JobEventBody, ScaleSetState } from "./model.ts";
 import { statisticsOf, type WireStatistics } from "./model.ts";
 import type { Realm } from "./realm.ts";
 import type { TokenKind } from "./tokens.ts";
@@ -45,6 +45,17 @@ export class ServiceControls {
     this.#realm.scaleSets.get(id)?.queue.restartIds(from);
   }
 
+  /** An event of a kind that nobody knows is told. */
+  sendStrangeEvent(id: number): void {
+    const event = { messageType: "JobReconsidered", jobId: "strange", runnerRequestId: 0 } as unknown as JobEventBody;
+    this.#realm.scaleSets.get(id)?.queue.push(event);
+  }
+
+  /** A message of a kind that nobody knows is sent. */
+  sendStrangeMessage(id: number): void {
+    this.#realm.scaleSets.get(id)?.queue.pushStrange();
+  }
+
   /** Ends all tokens of a kind before their time. */
   expireTokens(kind: TokenKind): void {
     this.#realm.tokens.revoke(kind);
@@ -79,6 +90,11 @@ export class ServiceControls {
   /** The count of assigned jobs is too high by this many. */
   setPhantomJobs(id: number, count: number): void {
     this.#set(id).phantomJobs = count;
+  }
+
+  /** The version of runners that start from now on is deprecated, or not any more. */
+  refuseVersion(refused: boolean): void {
+    this.#realm.behaviour.runnerDeprecated = refused;
   }
 
   /** An assigned job that no runner has taken goes back to the queue. @param jobId the job's */

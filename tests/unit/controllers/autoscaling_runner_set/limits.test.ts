@@ -133,7 +133,7 @@ table<Row>("limits", {
   },
   "not paused": { spec: { paused: false, minRunners: 2 }, at: "2026-06-03T09:10:00Z", limits: `2-${NO_LIMIT}` },
 }, ({ spec, at, limits, active, until, next }) => {
-  const found = limitsOf(spec, Date.parse(at));
+  const found = limitsOf(spec, Date.parse(at), false);
   const iso = (time: number | undefined) => time === undefined ? undefined : new Date(time).toISOString();
   const ms = (time: string | undefined) => time?.replace("Z", ".000Z");
   assert.equal(`${found.minRunners}-${found.maxRunners}`, limits);
@@ -156,6 +156,13 @@ table<readonly [override: Partial<ScheduledOverride>, says: RegExp | undefined]>
   else assert.equal(found, undefined);
 });
 
+test("limits: while GitHub refuses the runners' version no job is taken", () => {
+  const { minRunners, maxRunners } = limitsOf({ minRunners: 2, maxRunners: 5 }, AT, true);
+  assert.deepEqual([minRunners, maxRunners], [0, 0]);
+  const said = { effectiveMinRunners: 0, effectiveMaxRunners: 0 };
+  assert.deepEqual(limitStatus(ars({ minRunners: 2, maxRunners: 5 }), AT, true), said);
+});
+
 test("limits: nothing changes before the time that is named for a change", () => {
   const override = fc.record({
     schedule: fc.tuple(
@@ -176,10 +183,14 @@ test("limits: nothing changes before the time that is named for a change", () =>
       fc.double({ min: 0, max: 1, noNaN: true }),
       (list, at, part) => {
         const now = at * 60_000;
-        const found = limitsOf({ scheduledOverrides: list }, now);
+        const found = limitsOf({ scheduledOverrides: list }, now, false);
         if (found.nextChange === undefined) return assert.equal(list.length, 0);
         assert.ok(found.nextChange > now);
-        const later = limitsOf({ scheduledOverrides: list }, now + Math.floor((found.nextChange - 1 - now) * part));
+        const later = limitsOf(
+          { scheduledOverrides: list },
+          now + Math.floor((found.nextChange - 1 - now) * part),
+          false,
+        );
         assert.deepEqual([later.minRunners, later.maxRunners], [found.minRunners, found.maxRunners]);
       },
     ),
@@ -238,6 +249,6 @@ table<StatusRow>("status of limits", {
   },
   "and its end": { ars: ars({}, { conditions: [PAUSED] }), patch: {}, events: ["Resumed"] },
 }, ({ ars, patch, events }) => {
-  assert.deepEqual(limitStatus(ars, AT), patch);
-  assert.deepEqual(limitEvents(ars, AT).map(({ reason }) => reason), events);
+  assert.deepEqual(limitStatus(ars, AT, false), patch);
+  assert.deepEqual(limitEvents(ars, AT, false).map(({ reason }) => reason), events);
 });

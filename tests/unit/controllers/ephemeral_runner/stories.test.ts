@@ -168,6 +168,30 @@ story("GitHub refuses the runner's version: one trial each 30 min until the temp
   assert.equal(world.runners.length, 5, "outdated ones of the old template are gone");
 });
 
+story(
+  "GitHub refuses the runner's version, and nothing is wanted: trials go on, until one of them stays",
+  {},
+  async (world) => {
+    await idle(world, 2);
+    for (const runner of world.idle) world.exit(runner, 7);
+    // The listener is told to take nothing.
+    world.demand(0, 0, 0);
+    await world.clock.advance(60_000);
+    assert.deepEqual(world.idle, []);
+    const before = world.made;
+    await world.clock.advance(1_750_000);
+    assert.equal(world.made, before + 1, "one trial after half an hour");
+    const condition = () =>
+      world.set.status?.conditions?.find(({ type }) => type === "RunnerVersionDeprecated")?.status;
+    assert.equal(condition(), "True");
+    await world.clock.advance(90_000);
+    assert.equal(condition(), "False", "it has stayed for a minute");
+    assert.deepEqual([world.runners.length, world.service.registrations.size], [0, 0], "nobody wants it");
+    await world.clock.advance(3_600_000);
+    assert.equal(world.made, before + 1);
+  },
+);
+
 story("a quota of 3 pods: the next starts as one ends", {}, async (world) => {
   world.api.refuse = (verb, kind) => {
     if (verb === "create" && kind.plural === PODS.plural && world.pods.length >= 3) {
