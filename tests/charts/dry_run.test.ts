@@ -163,6 +163,10 @@ const SETS: Readonly<Record<string, Record<string, unknown>>> = {
       ].map((key) => [key, META]),
     ),
   },
+  "a hook extension": {
+    containerMode: { type: "kubernetes", kubernetesModeHookExtension: { template: { spec: { a: 1 } } } },
+  },
+  "more rules": { rbac: { extraRules: [{ apiGroups: [""], resources: ["pods"], verbs: ["list"] }] } },
   "policies": { networkPolicy: { enabled: true, egress: [{ ports: [{ port: 443 }] }] } },
 };
 

@@ -262,6 +262,10 @@ chartTable("rights in the scale set's namespace", SET_CHART, {
       "manager_extra_role_binding#roleRef.name": "linux-gha-rs-manager-extra",
     },
   },
+  "more rules for the controller": {
+    values: values({ rbac: { extraRules: [MORE] } }),
+    facts: { "manager_extra_role#rules.2": MORE, "manager_role#rules.length": 6 },
+  },
   "no more than the original's": {
     values: values({ rbac: { extra: false } }),
     facts: { manager_extra_role: undefined, manager_extra_role_binding: undefined },

@@ -5,8 +5,10 @@
 {{- $mode := include "arc-set.mode" .root -}}
 {{- $runner := include "arc-set.withImage" .runner | mustFromJson -}}
 {{- $tls := include "arc-set.tls" .root | mustFromJson -}}
-{{- $env := concat (include "arc-set.modeEnv" (dict "mode" $mode "image" $runner.image) | mustFromJson) $tls.env -}}
-{{- $mounts := concat (include "arc-set.modeMounts" $mode | mustFromJson) $tls.mounts -}}
+{{- $extension := include "arc-set.hookExtension" .root | mustFromJson -}}
+{{- $env := include "arc-set.modeEnv" (dict "mode" $mode "image" $runner.image) | mustFromJson -}}
+{{- $env = concat $env $extension.env $tls.env -}}
+{{- $mounts := concat (include "arc-set.modeMounts" $mode | mustFromJson) $extension.mounts $tls.mounts -}}
 {{- $env = include "arc-set.missing" (dict "have" ($runner.env | default list) "add" $env) | mustFromJson -}}
 {{- $mounts = include "arc-set.missing" (dict "have" ($runner.volumeMounts | default list) "add" $mounts) | mustFromJson -}}
 {{- $runner = omit $runner "env" "volumeMounts" -}}

@@ -49,14 +49,20 @@
     "dindForm",
     "kubernetesModeWorkVolumeClaim",
     "kubernetesModeAdditionalRoleRules",
+    "kubernetesModeHookExtension",
     "kubernetesModeServiceAccount"
+  ],
+  "containerMode.kubernetesModeHookExtension.": [
+    "configMapName",
+    "template"
   ],
   "controllerServiceAccount.": [
     "name",
     "namespace"
   ],
   "rbac.": [
-    "extra"
+    "extra",
+    "extraRules"
   ],
   "resourceMeta.": [
     "autoscalingRunnerSet",

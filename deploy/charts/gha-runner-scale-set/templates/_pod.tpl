@@ -82,6 +82,7 @@
 {{- end -}}
 {{- $made = append $made (dict "name" "work" "ephemeral" (dict "volumeClaimTemplate" (dict "spec" $claim))) -}}
 {{- end -}}
+{{- $made = concat $made (include "arc-set.hookExtension" .root | mustFromJson).volumes -}}
 {{- $out := list -}}
 {{- $taken := list -}}
 {{- $users := .user -}}
