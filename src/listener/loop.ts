@@ -45,6 +45,9 @@ class PollCut extends Error {
   }
 }
 
+/** A poll that has nothing to tell should last most of a minute. */
+const QUICK_MS = 1_000;
+
 /** A new session gets what was lost. */
 function isMissed(error: unknown): boolean {
   return error instanceof PollCut && error.why === "missed";
@@ -59,6 +62,7 @@ class Loop {
   readonly #work: AbortSignal;
   readonly #facts: FactWriter;
   readonly #backoff: Backoff;
+  readonly #hurried: Backoff;
   readonly #demand: Demand;
   readonly #own: OwnSession;
   #changed = false;
@@ -72,6 +76,7 @@ class Loop {
     this.#stop = stop;
     this.#work = work;
     this.#backoff = new Backoff(waits.retry, deps.random);
+    this.#hurried = new Backoff(waits.hurried, deps.random);
     this.#demand = new Demand(deps, waits, work);
     this.#own = new OwnSession(deps);
     this.#facts = new FactWriter({
@@ -145,10 +150,11 @@ class Loop {
           session = service.resume?.(session) ?? session;
         }
         await this.#refreshIfSilent(session);
+        const begun = this.#deps.clock.monotonic();
         const message = await this.#poll(session, lastMessageId);
         if (message === "changed") continue;
         this.#polled();
-        const well = message ? await this.#handle(session, message) : await this.#idle();
+        const well = message ? await this.#handle(session, message) : await this.#idle(begun);
         // Ids can start again, below the last one: what comes after a silence is taken whatever its id.
         lastMessageId = message?.id;
         if (well) this.#backoff.reset();
@@ -205,9 +211,13 @@ class Loop {
     await this.#demand.apply({ kind: "limits", at: this.#deps.clock.monotonic() });
   }
 
-  /** A poll ended with nothing. */
-  async #idle(): Promise<boolean> {
-    await this.#demand.apply({ kind: "empty", at: this.#deps.clock.monotonic() });
+  /** A poll that began then ended with nothing: one that did not even wait would be sent a thousand times a second. */
+  async #idle(begun: number): Promise<boolean> {
+    const { clock } = this.#deps;
+    const lasted = clock.monotonic() - begun;
+    await this.#demand.apply({ kind: "empty", at: clock.monotonic() });
+    if (lasted >= QUICK_MS) this.#hurried.reset();
+    else await clock.sleep(this.#hurried.next(), this.#stop);
     return true;
   }
 

@@ -45,6 +45,8 @@ export interface LoopDeps {
 export interface LoopWaits {
   /** Between tries of what failed. */
   readonly retry: BackoffOptions;
+  /** Between polls that end at once with nothing: a server that should let them wait does not. */
+  readonly hurried: BackoffOptions;
   /** The longest wait that GitHub may ask for. */
   readonly longestMs: number;
   /** After so long without a message the queue counts as quiet, and figures in doubt are read. */
@@ -61,6 +63,7 @@ export interface LoopWaits {
 
 export const LOOP_WAITS: LoopWaits = {
   retry: { firstMs: 1000, maxMs: 30_000, jitter: 0.2 },
+  hurried: { firstMs: 500, maxMs: 5_000, jitter: 0.2 },
   longestMs: 300_000,
   quietMs: 2000,
   watchdogMs: 180_000,

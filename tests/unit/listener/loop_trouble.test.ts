@@ -289,3 +289,20 @@ test("a connection that breaks with nothing on its way costs one reading, and no
   assert.equal(world.github.calls.filter((call) => call === "open").length, 1);
   assert.equal(world.github.calls.filter((call) => call === "read").length, 1);
 });
+
+test("a server that lets no poll wait is asked more and more slowly, and hears of jobs all the same", async () => {
+  const world = new World();
+  world.github.pollMs = 10;
+  world.start();
+  await world.pass(60_000);
+  const polls = () => world.github.calls.filter((call) => call.startsWith("poll")).length;
+  assert.ok(polls() < 30, `${polls()} polls in a minute`);
+  world.github.says([assigned(1)], stats(1));
+  await world.pass(7_000);
+  assert.equal(world.told.split(" ")[0], "1/0");
+  world.github.pollMs = 50_000;
+  await world.pass(60_000);
+  const before = polls();
+  await world.pass(500_000);
+  assert.equal(polls() - before, 10, "one that does is polled without a pause");
+});

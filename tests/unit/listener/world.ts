@@ -35,6 +35,8 @@ export class Github {
   readonly acquired: number[] = [];
   readonly capacities: number[] = [];
   assignsByItself = false;
+  /** How long a poll lasts that nothing comes to. */
+  pollMs = 50_000;
   /** Every call, as it comes. */
   readonly calls: string[] = [];
   readonly #faults = new Map<ServiceCallName, Fault[]>();
@@ -124,7 +126,7 @@ export class Github {
         await this.#call("poll", signal, lastMessageId);
         alive();
         const find = () => this.messages.find(({ id }) => id > (lastMessageId ?? 0) && !this.#lost.has(id));
-        if (!find()) await this.#wait(50_000, signal);
+        if (!find()) await this.#wait(this.pollMs, signal);
         alive();
         return find();
       },
