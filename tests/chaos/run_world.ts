@@ -41,6 +41,8 @@ const SETTLED_WITHIN_MS = 2 * 60_000 + 6 * 60_000;
  * every 10 min, and half as often while a clock that was set back is caught up with.
  */
 const SLOWLY_WITHIN_MS = 25 * 60_000;
+/** A version of the runner that was refused is tried again after half an hour. */
+const TRIAL_WITHIN_MS = 70 * 60_000;
 /** While jobs come to their end, something must move within this time. */
 const STANDSTILL_MS = 12 * 60_000;
 const JOBS_WITHIN_MS = 4 * 3_600_000;
@@ -149,7 +151,7 @@ class Story {
         moved = { at: clock.monotonic(), started, open: jobs.length };
       }
       const longest = Math.max(0, ...this.#plan.jobs.map(({ durationMs }) => durationMs));
-      return clock.monotonic() - moved.at > STANDSTILL_MS + longest;
+      return clock.monotonic() - moved.at > Math.max(STANDSTILL_MS, this.#patience()) + longest;
     };
     while (openJobs(this.#system).length > 0) {
       if (standsStill() || clock.monotonic() - since > JOBS_WITHIN_MS) {
@@ -219,16 +221,17 @@ class Story {
     for (const name of [...this.#system.wanted.keys()]) await this.#system.deleteScaleSet(name);
     const since = clock.monotonic();
     for (;;) {
-      const left = Object.entries(world.report().leftovers).flatMap(([kind, keys]) =>
-        keys.map((key) => `${kind} ${key}`)
-      );
+      const leftovers = Object.entries<readonly string[]>({ ...world.report().leftovers });
+      const left = leftovers.flatMap(([kind, keys]) => keys.map((key) => `${kind} ${key}`));
       if (left.length === 0) return undefined;
       if (clock.monotonic() - since > this.#patience()) return `left over: ${left.join("; ")}`;
       if (await this.#pass(LOOK_EVERY_MS)) return undefined;
     }
   }
 
+  /** The longest that may be waited for without a fault in force. */
   #patience(): number {
+    if (this.#system.world.faults.fired.has("runner version refused")) return TRIAL_WITHIN_MS;
     const slow = ["container outlives its job", "secret rotated", "secret wrong for a while"];
     return slow.some((name) => this.#system.world.faults.fired.has(name)) ? SLOWLY_WITHIN_MS : SETTLED_WITHIN_MS;
   }

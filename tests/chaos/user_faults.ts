@@ -1,6 +1,6 @@
 /** What people do in mid-flight: new templates, other limits, other credentials, deletions, cancelled jobs. */
 import { AUTOSCALING_RUNNER_SETS } from "../../src/api/kinds.ts";
-import { SECRETS } from "../../src/k8s/resource.ts";
+import { type KubeObject, resource, SECRETS } from "../../src/k8s/resource.ts";
 import { between, pick, type Random } from "../../src/lib/random.ts";
 import type { Fault, FaultTarget } from "../../src/sim/faults/fault.ts";
 import { SIMULATED_PAT } from "../../src/sim/world.ts";
@@ -36,6 +36,20 @@ export function userFaults(system: SystemOf): readonly Fault[] {
       void system().deleteScaleSet(name);
       system().clock.after(1_000, () => createAgain(system(), { name, minRunners, maxRunners }));
     }),
+    {
+      name: "quota for pods",
+      weight: 1,
+      apply(target, random) {
+        const isThere = system().objects(QUOTAS).length > 0;
+        if (isThere) return "pending";
+        const metadata = { namespace: RUNNER_NAMESPACE, name: "tight" };
+        const hard = { pods: String(between(random, 0, 4)) };
+        void system().user(() => system().kubectl.create(QUOTAS, { metadata, spec: { hard } }));
+        target.later(between(random, 10_000, 120_000), () => {
+          void system().user(() => system().kubectl.delete(QUOTAS, metadata));
+        });
+      },
+    },
     { name: "secret rotated", weight: 1, apply: ({ service }) => rotate(system(), service) },
     {
       name: "secret wrong for a while",
@@ -60,6 +74,12 @@ export function userFaults(system: SystemOf): readonly Fault[] {
 }
 
 const WRONG = "ghp_mistyped";
+const QUOTAS = resource<KubeObject & { spec?: { hard?: Record<string, string> } }>(
+  "",
+  "v1",
+  "ResourceQuota",
+  "resourcequotas",
+);
 
 function onSet(
   system: SystemOf,

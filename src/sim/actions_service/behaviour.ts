@@ -10,6 +10,8 @@ export interface ServiceBehaviour {
   statisticsAt: "creation" | "delivery";
   /** Statistics (messages, sessions, scale sets) show the state of this long ago. */
   statisticsLagMs: number;
+  /** Messages carry null in the place of statistics. */
+  withoutStatistics: boolean;
   /** How long a poll waits for a message. */
   pollMs: number;
   /** How long an undeleted message waits before it is delivered again within a session. */
@@ -58,6 +60,7 @@ export const DEFAULT_BEHAVIOUR: Readonly<ServiceBehaviour> = {
   zeroRequestIds: false,
   statisticsAt: "delivery",
   statisticsLagMs: 0,
+  withoutStatistics: false,
   pollMs: 50_000,
   redeliverMs: 300_000,
   batchSize: 50,

@@ -3,9 +3,14 @@ import type { Timers } from "../timers.ts";
 import type { ServiceBehaviour } from "./behaviour.ts";
 import type { JobEventBody, WireStatistics } from "./model.ts";
 
+/** The kind of message that carries events of jobs. */
+const JOBS = "RunnerScaleSetJobMessages";
+
 interface QueuedMessage {
   readonly id: number;
   readonly events: JobEventBody[];
+  /** What kind of message it says it is. */
+  readonly type: string;
   statistics: WireStatistics;
   /** Of the clock that never jumps; undefined: not delivered in this session. */
   deliveredAt: number | undefined;
@@ -49,9 +54,16 @@ export class MessageQueue {
   /** Events wait for the next poll; those of one wait share a message, as many as fit. */
   push(event: JobEventBody): void {
     const open = this.#messages.at(-1);
-    const message = open && !open.sent && open.events.length < this.#context.behaviour.batchSize ? open : this.#add();
+    const fits = open && !open.sent && open.type === JOBS && open.events.length < this.#context.behaviour.batchSize;
+    const message = fits ? open : this.#add();
     message.events.push(event);
     message.statistics = this.#context.statistics();
+    this.#announce();
+  }
+
+  /** A message of a kind that nobody knows waits for the next poll. */
+  pushStrange(): void {
+    this.#add("SomethingNew");
     this.#announce();
   }
 
@@ -77,9 +89,9 @@ export class MessageQueue {
       id: message.id,
       text: JSON.stringify({
         messageId: message.id,
-        messageType: "RunnerScaleSetJobMessages",
+        messageType: message.type,
         body: JSON.stringify(message.events),
-        statistics: message.statistics,
+        statistics: behaviour.withoutStatistics ? null : message.statistics,
       }),
     };
   }
@@ -117,10 +129,11 @@ export class MessageQueue {
     });
   }
 
-  #add(): QueuedMessage {
+  #add(type: string = JOBS): QueuedMessage {
     const message: QueuedMessage = {
       id: ++this.#lastId,
       events: [],
+      type,
       statistics: this.#context.statistics(),
       deliveredAt: undefined,
       sent: false,

@@ -53,7 +53,8 @@ export const NODE_FAULTS: readonly Fault[] = [
   },
 ];
 
-function onNextPod(name: string, weight: number, fate: (random: Random) => PodFate): Fault {
+/** Befalls the next runner pod that comes within a minute; counted when it does. */
+export function onNextPod(name: string, weight: number, fate: (random: Random) => PodFate): Fault {
   return {
     name,
     weight,
