@@ -84,9 +84,9 @@ function removingOf(seen: Seen, rollout: { readonly retire: number; readonly spa
   const tooMany = Math.max(0, (isForced ? seen.needs.surplus : surplus.value) - spared);
   const { inMs } = surplus;
   if (seen.isRetiring) return { steps: [], inMs };
-  const retryIn = until(seen.retryRetireAt, now);
+  const retryIn = Math.max(0, (seen.retryRetireAt ?? now) - now);
   if (tooMany + rollout.retire + overdue.size === 0 && !trouble.deprecation) return { steps: [], inMs };
-  if (retryIn !== undefined && retryIn > 0) return { steps: [], inMs: soonest([inMs, retryIn]) };
+  if (retryIn > 0) return { steps: [], inMs: soonest([inMs, retryIn]) };
   const candidates = seen.removable();
   const chosen = new Set(candidates.slice(0, tooMany));
   // What GitHub refuses to serve is of no use: all that were made before it said so go.

@@ -113,3 +113,17 @@ story("a set with a proxy is deleted and its secret may not be read any more: it
   await world.clock.advance(60_000);
   assert.equal(world.set, undefined);
 });
+
+story("GitHub stumbles while a surplus is removed: it is asked again, and not each millisecond", {}, async (world) => {
+  await idle(world, 4);
+  let stumbles = 2;
+  world.service.refuse = (call) => {
+    if (call === "removeRunner" && stumbles-- > 0) throw answer("Unavailable", 503);
+  };
+  world.demand(1, 0, 0);
+  await world.clock.advance(4_000);
+  assert.equal(world.live.length, 3, "one was let go");
+  await world.clock.advance(60_000);
+  assert.equal(world.live.length, 1);
+  assert.equal(world.service.registrations.size, 1);
+});
