@@ -15,6 +15,8 @@ export interface ChaosOptions {
   readonly workers: number;
   /** A file of the ranges that have passed: what stands there is not run again. */
   readonly state: string | undefined;
+  /** Whether the faults of a world that fails are shrunk, and its timeline shown. */
+  readonly explain: boolean;
   /** After so many failures no more worlds are begun. */
   readonly stopAfter: number;
 }
@@ -29,6 +31,7 @@ export const HELP = `npm run chaos -- [options]
   --log LEVEL      with --seed: debug, info or warn (info)
   --workers N      threads (one for each core)
   --state FILE     keeps the ranges that have passed, and does not run them again
+  --explain no     says of a world that fails only what is broken
   --stop-after N   failures after which no more worlds are begun (3)
 `;
 
@@ -48,6 +51,7 @@ export function chaosOptions(args: readonly string[], cores: number): ChaosOptio
       log: text("info"),
       workers: text(String(cores)),
       state: optional,
+      explain: text("yes"),
       "stop-after": text("3"),
     },
   });
@@ -63,6 +67,7 @@ export function chaosOptions(args: readonly string[], cores: number): ChaosOptio
     logLevel: log,
     workers: Math.max(1, whole("workers", values.workers)),
     state: values.state,
+    explain: values.explain !== "no",
     stopAfter: whole("stop-after", values["stop-after"]),
   };
 }

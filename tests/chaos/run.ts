@@ -34,7 +34,7 @@ async function one({ seed = 1, only, lines, logLevel }: ChaosOptions): Promise<n
   return violation === undefined ? 0 : 1;
 }
 
-async function many({ seeds, from, workers, state, stopAfter, lines }: ChaosOptions): Promise<number> {
+async function many({ seeds, from, workers, state, stopAfter, lines, explain }: ChaosOptions): Promise<number> {
   const done = state === undefined ? [] : readRanges(state);
   const todo = Array.from({ length: seeds }, (_, at) => from + at).filter((seed) => !covers(done, seed));
   const fired = new Map(faultNames().map(({ name }) => [name, 0]));
@@ -56,7 +56,7 @@ async function many({ seeds, from, workers, state, stopAfter, lines }: ChaosOpti
   const seconds = (performance.now() - since) / 1000;
   say(`${sum.worlds} worlds in ${seconds.toFixed(0)} s: ${sum.jobs} jobs, ${sum.lost} lost, ${sum.made} runners`);
   sayFaults(fired);
-  for (const { seed } of failed.slice(0, 1)) await explain(planOf(seed, faultNames()), lines);
+  for (const { seed } of explain ? failed.slice(0, 1) : []) await tell(planOf(seed, faultNames()), lines);
   const silent = [...fired].filter(([, count]) => count === 0).map(([name]) => name);
   const missing = sum.worlds >= WORLDS_FOR_ALL ? silent : [];
   if (missing.length > 0) say(`never felt: ${missing.join(", ")}`);
@@ -87,7 +87,7 @@ async function inThreads(seeds: readonly number[], count: number, take: (answer:
 }
 
 /** What broke a world, with as few faults as it takes. */
-async function explain(plan: WorldPlan, lines: number): Promise<void> {
+async function tell(plan: WorldPlan, lines: number): Promise<void> {
   const kept = await shrunk(plan);
   const least = withFaults(plan, kept);
   const { timeline, violation } = await runWorld(least, { logLevel: "info", timelineLines: lines });
