@@ -22,7 +22,9 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   const steps: Step<Call>[] = [];
   if (pod && !pod.isDeleting) steps.push(removePod(seen));
   const outside = outsideOf(seen);
-  const expired = isExpired(seen, seen.deletingSince, now);
+  // Before its container has ended, a runner with a job is for GitHub to keep: that is no failure of GitHub's.
+  const since = hasJob(runner) ? Math.max(seen.deletingSince ?? now, seen.memory.endedAt ?? 0) : seen.deletingSince;
+  const expired = isExpired(seen, since, now);
   const wait = soon(seen, "release", now);
   const isOpen = (outside.registration || outside.hooks) && !expired;
   if (isOpen && seen.calling === undefined && wait === 0) steps.push(perform(release(seen, outside)));
