@@ -97,6 +97,7 @@ function settingsOf(values: Options, io: Runtime): Settings {
     logLevel: values.logLevel,
     logFormat: values.logFormat,
     excludedLabelPrefixes: values.excludeLabelPrefixes,
+    annotateRunnerPods: values.annotateRunnerPods,
     version: io.version.version,
     commit: io.version.commit,
     updateStrategy: values.updateStrategy,

@@ -135,7 +135,8 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     scaleSetGone: scaleSets.gone,
     book,
     version: version.version,
-    annotatePods: true,
+    annotatePods: settings.annotateRunnerPods ?? true,
+    onEnd: (runner, reason, cause) => gauges.ended(runner, reason, cause),
     wake: wake("runner"),
   });
 

@@ -199,6 +199,13 @@ export const CONTROLLER_OPTIONS = optionTable({
     group: "Runners",
     help: "Labels of a scale set with this prefix are not handed down to what is made for it.",
   },
+  annotateRunnerPods: {
+    flag: "annotate-runner-pods",
+    type: "bool",
+    default: true,
+    group: "Runners",
+    help: "Whether a runner's pod is told of its job, and autoscalers to leave it alone meanwhile.",
+  },
   metricsAddr: {
     flag: "metrics-addr",
     type: "string",

@@ -42,6 +42,8 @@ export interface EventStep {
   readonly message: string;
   /** What makes two of them the same, where messages differ by the ids of a request. Default: the message. */
   readonly gist?: string;
+  /** What it came from, in one word: counted, and written nowhere. */
+  readonly cause?: string;
 }
 
 /** Starts work that holds no worker: a call to GitHub or a slow read. Its result is in the next observation. */

@@ -60,7 +60,7 @@ function finished({ runner }: Seen, pod: SeenPod): Plan<Call> {
 export function lost(seen: Seen, reason: string, message: string): Plan<Call> {
   const { runner } = seen;
   return act("replace", [
-    told(seen, "RunnerLost", `${message} [${reason}]${jobOf(seen)}; the runner is removed`),
+    told(seen, "RunnerLost", `${message} [${reason}]${jobOf(seen)}; the runner is removed`, reason),
     remove(EPHEMERAL_RUNNERS, refOf(runner)),
   ]);
 }
@@ -75,14 +75,15 @@ export function fail(
   const { phase = "Failed", reason, message } = fault;
   const body = failedStatus({ phase, reason, message, podUid: pod?.uid }, now);
   return act(phase === "Failed" ? "fail" : "outdated", [
-    told(seen, phase === "Failed" ? "RunnerFailed" : "RunnerOutdated", `${message} [${reason}]`),
+    told(seen, phase === "Failed" ? "RunnerFailed" : "RunnerOutdated", `${message} [${reason}]`, reason),
     patch(EPHEMERAL_RUNNERS, refOf(runner), body, { subresource: "status" }),
   ]);
 }
 
 /** A Warning about the runner. */
-export function told({ runner }: Seen, reason: string, message: string): EventStep {
-  return { do: "event", kind: EPHEMERAL_RUNNERS, about: runner, type: "Warning", reason, message };
+export function told({ runner }: Seen, reason: string, message: string, cause?: string): EventStep {
+  const event = { do: "event", kind: EPHEMERAL_RUNNERS, about: runner, type: "Warning", reason, message } as const;
+  return cause === undefined ? event : { ...event, cause };
 }
 
 function describe({ container, exitCode, reason, message }: End): string {

@@ -46,6 +46,8 @@ export interface EphemeralRunnerDeps {
   readonly version: string;
   /** Whether pods are told of their runner's job. */
   readonly annotatePods: boolean;
+  /** A runner has ended otherwise than well: the reason of the event that says so, and what it came from. */
+  readonly onEnd?: (runner: EphemeralRunner, reason: string, cause: string) => void;
   /** Has this controller look at a key. */
   readonly wake: (key: string) => void;
 }
@@ -178,6 +180,7 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
 
   told(key: string, result: StepResult): boolean {
     const { step } = result;
+    if (step.do === "event" && step.cause !== undefined) this.#deps.onEnd?.(step.about, step.reason, step.cause);
     const memory = this.#memories.get(key);
     if (!memory) return false;
     if (step.do === "create" && step.kind === SECRETS && result.ok) {

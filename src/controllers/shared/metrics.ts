@@ -1,5 +1,5 @@
 /** Gauges of what the controllers look after, under the names that dashboards use. */
-import type { AutoscalingListener, EphemeralRunnerSet } from "../../api/kinds.ts";
+import type { AutoscalingListener, EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
 import { LABELS } from "../../api/names.ts";
 import { type Handles, type LabelsOf, type Metrics, metricTable } from "../../lib/metrics.ts";
 import type { KubeObject } from "../../k8s/resource.ts";
@@ -27,6 +27,12 @@ const TABLE = metricTable({
     type: "gauge",
     labels: OF_A_SET,
   },
+  ends: {
+    name: "gha_controller_ephemeral_runners_ended_total",
+    help: "Runners of a scale set that ended otherwise than well: lost, failed or outdated, and why.",
+    type: "counter",
+    labels: [...OF_A_SET, "outcome", "reason"],
+  },
   listeners: {
     name: "gha_controller_running_listeners",
     help: "1 when the listener of a scale set is at work, else 0.",
@@ -36,17 +42,36 @@ const TABLE = metricTable({
 });
 
 type SetLabels = LabelsOf<typeof TABLE.pending>;
+type EndLabels = LabelsOf<typeof TABLE.ends>;
+
+/** What the events of a runner's end say. */
+const OUTCOMES: Readonly<Record<string, string>> = {
+  RunnerLost: "lost",
+  RunnerFailed: "failed",
+  RunnerOutdated: "outdated",
+};
 
 /** Keeps the gauges as the stores are; a sample goes with its set or listener. */
 export class ControllerMetrics {
   readonly #handles: Handles<typeof TABLE>;
   readonly #stores: SetStores;
+  /** Samples that are there, to be taken away with their set. */
+  readonly #ends = new Map<string, EndLabels>();
   readonly #isAtWork: (listener: AutoscalingListener) => boolean;
 
   constructor(metrics: Metrics, stores: SetStores, isAtWork: (listener: AutoscalingListener) => boolean) {
     this.#handles = metrics.declare(TABLE);
     this.#stores = stores;
     this.#isAtWork = isAtWork;
+  }
+
+  /** A runner has ended otherwise than well. @param event the reason of the event that says so */
+  ended(runner: EphemeralRunner, event: string, reason: string): void {
+    const outcome = OUTCOMES[event];
+    if (outcome === undefined) return;
+    const labels = { ...labelsOfSet(runner), outcome, reason };
+    this.#handles.ends.inc(labels);
+    this.#ends.set(JSON.stringify(labels), labels);
   }
 
   /** Follows the stores from its start to its stop. */
@@ -94,6 +119,11 @@ export class ControllerMetrics {
   #hide(set: EphemeralRunnerSet): void {
     const labels = labelsOfSet(set);
     for (const gauge of [this.#handles.pending, this.#handles.running, this.#handles.failed]) gauge.remove(labels);
+    for (const [key, end] of this.#ends) {
+      if (end.name !== labels.name || end.namespace !== labels.namespace) continue;
+      this.#handles.ends.remove(end);
+      this.#ends.delete(key);
+    }
   }
 
   #showListener(listener: AutoscalingListener): void {
@@ -101,9 +131,10 @@ export class ControllerMetrics {
   }
 }
 
-function labelsOfSet(set: EphemeralRunnerSet): SetLabels {
-  const { labels = {} } = set.metadata ?? {};
-  return labelsOf(set, labels[LABELS.scaleSetName] ?? "", labels[LABELS.scaleSetNamespace] ?? "");
+/** Of a runner set, and of its runners, which have its labels. */
+function labelsOfSet(object: KubeObject): SetLabels {
+  const { labels = {} } = object.metadata ?? {};
+  return labelsOf(object, labels[LABELS.scaleSetName] ?? "", labels[LABELS.scaleSetNamespace] ?? "");
 }
 
 function labelsOfListener(listener: AutoscalingListener): SetLabels {

@@ -17,6 +17,8 @@ export interface Settings {
   readonly logFormat: "text" | "json";
   /** Labels of a scale set whose keys begin so are not passed on. */
   readonly excludedLabelPrefixes: readonly string[];
+  /** Whether runners' pods are told of their job. Default: they are. */
+  readonly annotateRunnerPods?: boolean;
   readonly version: string;
   readonly commit: string;
   /** Accepted for the chart's sake: changes roll through idle runners, which serves both. */

@@ -34,7 +34,8 @@ test("the controller's gauges come with a set and go with it", async () => {
     autoscalingRunnerSets: new Store<AutoscalingRunnerSet>({ clock }),
     ownPods: new Store<Pod>({ clock }),
   };
-  await new ControllerMetrics(metrics, stores, () => true).component().start();
+  const controller = new ControllerMetrics(metrics, stores, () => true);
+  await controller.component().start();
   const facts = { id: 7, name: "linux", group: "Default" };
   const status = {
     currentReplicas: 6,
@@ -53,6 +54,19 @@ test("the controller's gauges come with a set and go with it", async () => {
       [sample("failed_ephemeral_runners", "linux", "arc-runners")]: 3,
       [sample("running_listeners", "linux-84bd964b-listener", "arc-systems")]: 1,
     },
+  );
+  const { labels } = runnerSetOf(registered(), facts, settings()).metadata!;
+  const runner = { metadata: { name: "linux-runner-abcde", namespace: "arc-runners", labels } };
+  controller.ended(runner, "RunnerLost", "PodVanished");
+  controller.ended(runner, "RunnerLost", "PodVanished");
+  controller.ended(runner, "RunnerFailed", "OOMKilled");
+  controller.ended(runner, "CleanupIncomplete", "Other");
+  const ends = [...await metrics.samples()].filter(([name]) =>
+    name.startsWith("gha_controller_ephemeral_runners_ended")
+  );
+  assert.deepEqual(
+    ends.map(([name, count]) => [/outcome="(\w+)"/.exec(name)?.[1], /reason="(\w+)"/.exec(name)?.[1], count]),
+    [["lost", "PodVanished", 2], ["failed", "OOMKilled", 1]],
   );
   kube.vanish(EPHEMERAL_RUNNER_SETS, "arc-runners/linux");
   kube.vanish(AUTOSCALING_LISTENERS, "arc-systems/linux-84bd964b-listener");
