@@ -53,6 +53,9 @@ function isMissed(error: unknown): boolean {
   return error instanceof PollCut && error.why === "missed";
 }
 
+/** So many answers that there is no such call are believed. */
+const SURE_REFUSALS = 3;
+
 class Loop {
   readonly #deps: LoopDeps;
   readonly #waits: LoopWaits;
@@ -67,7 +70,8 @@ class Loop {
   readonly #own: OwnSession;
   #changed = false;
   #cut: AbortController | undefined;
-  #assignsByItself = false;
+  /** Answers in a row that the server knows no acquiring of jobs. */
+  #refusedOffers = 0;
   #refreshedAt = 0;
 
   constructor(deps: LoopDeps, waits: LoopWaits, stop: AbortSignal, work: AbortSignal) {
@@ -118,6 +122,7 @@ class Loop {
       try {
         const openedAt = this.#deps.clock.now();
         const session = await this.#own.open(this.#work);
+        this.#refusedOffers = 0;
         await this.#begin(session, openedAt);
         return session;
       } catch (error) {
@@ -237,21 +242,24 @@ class Loop {
     for (const event of step.fresh) metrics.job(event);
     await this.#facts.write(factsOf(step.fresh, { generation: this.#demand.generation, marks: this.#demand.isPruned }));
     const refusal = await asked;
+    if (refusal === "again") return false;
     if (refusal) throw refusal.error;
     return await this.#delete(session, message.id);
   }
 
   /** Never rejects: what the message says is acted on, whatever becomes of its offers. */
-  async #acquire(session: MessageSession, ids: readonly number[]): Promise<{ error: unknown } | undefined> {
-    if (ids.length === 0 || this.#assignsByItself) return undefined;
+  async #acquire(session: MessageSession, ids: readonly number[]): Promise<{ error: unknown } | "again" | undefined> {
+    if (ids.length === 0 || this.#refusedOffers >= SURE_REFUSALS) return undefined;
     try {
       const got = await session.acquire(ids, { signal: this.#work });
       if (got) {
+        this.#refusedOffers = 0;
         this.#deps.log.debug("jobs are acquired", { asked: ids.length, got: got.length });
-      } else {
-        this.#assignsByItself = true;
-        this.#deps.log.info("this server assigns jobs by itself: they are asked for no more");
+        return undefined;
       }
+      // It may have been a mistake on the way: the message stays, and with it the offers come again.
+      if (++this.#refusedOffers < SURE_REFUSALS) return "again";
+      this.#deps.log.info("this server assigns jobs by itself: they are asked for no more in this session");
       return undefined;
     } catch (error) {
       return { error };

@@ -137,11 +137,17 @@ export class Watcher {
     }
   }
 
-  /** Runners that hold a slot: until the end of their job, their container, or their stay. */
+  /**
+   * Runners that hold a slot: until the end of their job, their container, or their stay. Those of a scale set that is
+   * gone at GitHub finish their jobs besides: the new one knows nothing of them.
+   */
   #holders(set: string): number {
     const { service, kubelet } = this.#system.world;
+    const living = service.controls.scaleSetIds();
     return kubelet.ledger.running().filter((pod) => {
       if (pod.role !== "runner" || !pod.name.startsWith(`${set}-`)) return false;
+      const registration = service.ledger.jits.get(pod.agentId ?? 0);
+      if (registration && !living.includes(registration.scaleSetId)) return false;
       if (pod.jobId === undefined) return pod.toldToEndAt === undefined;
       return service.ledger.jobs.get(pod.jobId)?.completedAt === undefined;
     }).length;

@@ -47,7 +47,7 @@ export const SERVICE_FAULTS: readonly Fault[] = Object.entries(KINDS).flatMap(([
       `${kind} ${what}`,
       WEIGHT,
       ({ server, method, url }: SeenRequest) => server.startsWith("github") && matches(method, url.pathname),
-      (random) => ({ effect: effect(random), times: between(random, 1, 3), forMs: WAITS_MS }),
+      (random) => ({ effect: effect(random), times: between(random, 1, 2), forMs: WAITS_MS }),
     )
   )
 ).filter(({ name }) => !NOT.includes(name));
