@@ -69,6 +69,32 @@ chartTable("the size of a scale set", SET_CHART, {
   },
 });
 
+const OVERRIDE = { schedule: "0 7 * * 1-5", timeZone: "Europe/Berlin", duration: "11h", minRunners: 5 };
+
+chartTable("settings that the original does not have", SET_CHART, {
+  "by default none of them": {
+    values: SET_VALUES,
+    facts: {
+      [`${SPEC}.paused`]: undefined,
+      [`${SPEC}.scheduledOverrides`]: undefined,
+      [`${SPEC}.runnerPolicy`]: undefined,
+    },
+  },
+  "a pause": { values: SET_VALUES, args: ["--set", "paused=true"], facts: { [`${SPEC}.paused`]: true } },
+  "no pause": { values: values({ paused: false }), facts: { [`${SPEC}.paused`]: undefined } },
+  "overrides": {
+    values: values({ scheduledOverrides: [OVERRIDE] }),
+    facts: { [`${SPEC}.scheduledOverrides`]: [OVERRIDE] },
+  },
+  "a policy": {
+    values: values({ runnerPolicy: { maxLifetimeSeconds: 31536000, historyLimit: 0, maxFailures: null } }),
+    args: ["--set", "runnerPolicy.scaleDownDelaySeconds=120"],
+    facts: {
+      [`${SPEC}.runnerPolicy`]: { maxLifetimeSeconds: 31536000, historyLimit: 0, scaleDownDelaySeconds: 120 },
+    },
+  },
+});
+
 const PROXY = {
   http: { url: "http://proxy:3128", credentialSecretRef: "auth" },
   https: { url: "http://proxy:3129" },

@@ -9,6 +9,9 @@
     "runnerGroup",
     "minRunners",
     "maxRunners",
+    "paused",
+    "scheduledOverrides",
+    "runnerPolicy",
     "proxy",
     "githubServerTLS",
     "keyVault",
@@ -24,6 +27,15 @@
     "labels",
     "annotations",
     "resourceMeta"
+  ],
+  "runnerPolicy.": [
+    "maxIdleSeconds",
+    "maxLifetimeSeconds",
+    "pendingTimeoutSeconds",
+    "maxFailures",
+    "failureBackoffSeconds",
+    "scaleDownDelaySeconds",
+    "historyLimit"
   ],
   "proxy.": [
     "http",

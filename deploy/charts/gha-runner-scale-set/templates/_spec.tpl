@@ -19,6 +19,13 @@
 {{- if ($values.keyVault | default dict).type -}}{{- $_ := set $spec "vaultConfig" (include "arc-set.vault" . | mustFromJson) -}}{{- end -}}
 {{- if $values.proxy -}}{{- $_ := set $spec "proxy" (include "arc-set.proxy" . | mustFromJson) -}}{{- end -}}
 {{- with include "arc-set.listenerTemplate" . -}}{{- $_ := set $spec "listenerTemplate" (mustFromJson .) -}}{{- end -}}
+{{- if $values.paused -}}{{- $_ := set $spec "paused" true -}}{{- end -}}
+{{- with $values.scheduledOverrides -}}{{- $_ := set $spec "scheduledOverrides" . -}}{{- end -}}
+{{- $policy := dict -}}
+{{- range $key, $value := $values.runnerPolicy | default dict -}}
+{{- if not (kindIs "invalid" $value) -}}{{- $_ := set $policy $key (int64 $value) -}}{{- end -}}
+{{- end -}}
+{{- if $policy -}}{{- $_ := set $spec "runnerPolicy" $policy -}}{{- end -}}
 {{- with $values.listenerMetrics -}}{{- $_ := set $spec "listenerMetrics" . -}}{{- end -}}
 {{- range $object, $field := dict
   "autoscalingListener" "autoscalingListener"
