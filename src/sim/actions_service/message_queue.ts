@@ -96,11 +96,13 @@ export class MessageQueue {
     };
   }
 
-  /** @returns whether there was such a message */
+  /** Where ids have started again two may bear one: the last that was delivered goes. @returns whether there was such a message */
   delete(id: number): boolean {
-    const before = this.#messages.length;
-    this.#messages = this.#messages.filter((message) => message.id !== id);
-    return this.#messages.length < before;
+    const namesakes = this.#messages.filter((message) => message.id === id);
+    if (namesakes.length === 0) return false;
+    const last = namesakes.reduce((a, b) => (b.deliveredAt ?? -1) >= (a.deliveredAt ?? -1) ? b : a);
+    this.#messages = this.#messages.filter((message) => message !== last);
+    return true;
   }
 
   /** A new session, or a service that forgot what it has sent: all that was not deleted is delivered again. */
