@@ -36,12 +36,12 @@ async function one({ seed = 1, only, lines, logLevel }: ChaosOptions): Promise<n
 
 async function many({ seeds, from, workers, state, stopAfter, lines, explain }: ChaosOptions): Promise<number> {
   const done = state === undefined ? [] : readRanges(state);
-  const todo = Array.from({ length: seeds }, (_, at) => from + at).filter((seed) => !covers(done, seed));
+  const waiting = Array.from({ length: seeds }, (_, at) => from + at).filter((seed) => !covers(done, seed));
   const fired = new Map(faultNames().map(({ name }) => [name, 0]));
   const failed: Answer[] = [];
   const sum = { worlds: 0, jobs: 0, lost: 0, made: 0 };
   const since = performance.now();
-  await inThreads(todo, Math.min(workers, todo.length), (answer) => {
+  await inThreads(waiting, Math.min(workers, waiting.length), (answer) => {
     sum.worlds++;
     sum.jobs += answer.figures.jobs;
     sum.lost += answer.figures.lost;

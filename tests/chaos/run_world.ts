@@ -55,15 +55,15 @@ const CALLS_AT_REST = 40;
 
 export async function runWorld(plan: WorldPlan, options: RunOptions = {}): Promise<Outcome> {
   const { logLevel = "warn", timelineLines = 0 } = options;
-  let watcher: Watcher | undefined;
+  const late: { watcher?: Watcher } = {}; // it watches the system, which tells it
   const system = new ChaosSystem({
     plan,
     logLevel,
     timelineLines,
-    onLine: (line) => watcher?.line(line),
-    onSend: (running, method, url) => watcher?.sent(running, method, url),
+    onLine: (line) => late.watcher?.line(line),
+    onSend: (running, method, url) => late.watcher?.sent(running, method, url),
   });
-  watcher = new Watcher(system);
+  const watcher = late.watcher = new Watcher(system);
   const story = new Story(plan, system, watcher);
   let violation: string | undefined;
   let objects: Outcome["objects"] = {};
