@@ -50,6 +50,8 @@ function wrongWith(system: ChaosSystem, set: WantedSet): string[] {
     metadata.name.startsWith(`${set.name}-`) && status?.phase !== "Failed"
   );
   expect("runners", runners.length, idle);
+  const old = runners.filter(({ spec }) => templateIn(spec?.spec?.containers) !== set.template);
+  expect("runners of an old template", old.length, 0);
 
   const atGithub = system.world.service.scaleSets().filter(({ name }) => name === set.name);
   expect("scale sets at GitHub", atGithub.length, 1);
@@ -57,6 +59,14 @@ function wrongWith(system: ChaosSystem, set: WantedSet): string[] {
   expect("idle runners at GitHub", atGithub[0]?.statistics.totalIdleRunners, idle);
   expect("registered runners at GitHub", atGithub[0]?.statistics.totalRegisteredRunners, idle);
   return wrong;
+}
+
+/** The version of the pod template that a runner was made from. */
+function templateIn(containers: unknown): number {
+  const [container] = (containers ?? []) as {
+    readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  }[];
+  return Number(container?.env?.find(({ name }) => name === "TEMPLATE")?.value ?? 0);
 }
 
 /** Things that nobody answers for. */

@@ -1,0 +1,54 @@
+/**
+ * Worlds that were broken once, each with the fewest faults that broke it. The rest of a world (scale sets, jobs, kind
+ * of service) is that of its seed.
+ */
+import type { PlannedFault } from "./plan.ts";
+
+export interface Regression {
+  readonly wrong: string;
+  readonly seed: number;
+  readonly faults: readonly PlannedFault[];
+}
+
+/** The wall clock is set back by half an hour. */
+const BACK = 1;
+
+export const REGRESSIONS: readonly Regression[] = [
+  {
+    wrong: "a container that went on after its job was never ended where runningJobs is kept, and its set never went",
+    seed: 4,
+    faults: [{ atMs: 100_000, name: "container outlives its job", seed: 1 }],
+  },
+  {
+    wrong: "message ids that started again below the cursor made a listener deaf until its session was lost",
+    seed: 44,
+    faults: [1, 2, 3, 4, 5].map((seed) => ({ atMs: 300_000 + seed, name: "message ids restart low", seed })),
+  },
+  {
+    wrong: "a replacement of old runners that failed once was halted for ever, though GitHub and the nodes were well",
+    seed: 180,
+    faults: [
+      { atMs: 1_000_000, name: "pod exits 1 at start", seed: 1 },
+      ...[1, 2, 3, 4, 5].map((seed) => ({ atMs: 1_000_100 + seed, name: "template edited", seed })),
+    ],
+  },
+  {
+    wrong: "a clock that was set back kept surplus runners for as long",
+    seed: 64,
+    faults: [9_000, 17_000, 25_000, 33_000].map((ms) => ({
+      atMs: 1_312_000 + ms,
+      name: "clock jumps",
+      seed: BACK,
+    })),
+  },
+  {
+    wrong: "one 404 of acquirejobs by mistake, and the offers of the session were never taken",
+    seed: 66,
+    faults: [{ atMs: 1_186_779, name: "acquirejobs 404", seed: 1_137_554_104 }],
+  },
+  {
+    wrong: "events were taken for older than their session when the clock was set back: two runners where one may be",
+    seed: 9,
+    faults: [{ atMs: 1_236_690, name: "clock jumps", seed: BACK }],
+  },
+];
