@@ -108,12 +108,12 @@ test("compatibility.md has each row, with a test that exists or a reason", () =>
   assert.deepEqual([...new Set(named)].filter((path) => !existsSync(join(ROOT, path))), []);
   for (const [letter, count] of Object.entries(ROWS)) {
     for (let number = 1; number <= count; number++) {
-      const row = page.split("\n").find((line) => line.startsWith(`| ${letter}${number} |`));
+      const row = page.split("\n").find((line) => line.startsWith(`| ${letter}${number} `));
       assert.ok(row?.includes("`tests/"), `${letter}${number} names its test`);
     }
   }
   const missing = page.slice(page.indexOf("## Missing")).split("\n").filter((line) => line.startsWith("| "));
-  for (const line of missing) assert.match(line, /^\| .+ \| .+ \|$/, "what is missing has a reason");
+  for (const line of missing) assert.match(line, /^\| \S.* \| \S.* \|$/, "what is missing has a reason");
 });
 
 test("README.md of docs/ names every page", () => {
