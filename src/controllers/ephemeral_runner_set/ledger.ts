@@ -71,7 +71,8 @@ export class Ledger {
   /** Failures of former times count, after a restart, as long as a pause could still follow from them. */
   #failed(page: Page, runner: Stored<EphemeralRunner>, isHistory: boolean): void {
     const now = this.#clock.now();
-    const at = isHistory ? failedAt(runner) : now;
+    // A time that is still to come was written before the clock was set back.
+    const at = isHistory ? Math.min(failedAt(runner), now) : now;
     if (now - at > this.#waits.failingMost) return;
     const { reason = "", message = "" } = runner.status ?? {};
     const before = page.streak;

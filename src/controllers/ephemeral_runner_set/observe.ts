@@ -228,7 +228,7 @@ export function staleOf(
   return {
     stale: [...old, ...over],
     ...(oldestKept ? { nextStale: failedAt(oldestKept) + waits.failedHistory } : {}),
-    ...(refused ? { deprecatedAt: failedAt(refused) } : {}),
+    ...(refused ? { deprecatedAt: Math.min(failedAt(refused), now) } : {}),
   };
 }
 
