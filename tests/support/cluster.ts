@@ -54,6 +54,8 @@ export interface ClusterOptions {
   readonly behaviour?: Partial<ServiceBehaviour>;
   /** More flags for kube-apiserver. */
   readonly apiServerFlags?: readonly string[];
+  /** Nothing of ours is in it yet, neither CRDs nor rights: the test installs the charts. */
+  readonly bare?: boolean;
 }
 
 export interface ControllerOptions {
@@ -163,7 +165,8 @@ export class Cluster {
     });
     const cluster = new Cluster(seed, plane, server, parts);
     try {
-      await cluster.#prepare();
+      if (!options.bare) await cluster.#prepare();
+      cluster.kubelet.start();
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -181,7 +184,6 @@ export class Cluster {
     await this.plane.restart("kube-controller-manager");
     await this.#namespace(CONTROLLER.namespace);
     for (const each of controllerRights(CONTROLLER)) await this.#make(each, this.#made);
-    this.kubelet.start();
   }
 
   /**
