@@ -198,6 +198,23 @@ test("limits: nothing changes before the time that is named for a change", () =>
   );
 });
 
+test("limits: whatever is written there, nothing breaks; what is wrong is told, and never in force", () => {
+  const text = (...good: string[]) =>
+    fc.oneof(fc.constantFrom(...good), fc.string(), fc.stringMatching(/^[0-9*,/ hms.-]{0,12}$/));
+  const override = fc.record({
+    schedule: text("* * * * *", "0 18 * * 1-5"),
+    timeZone: fc.option(text("UTC", "Europe/Berlin"), { nil: undefined }),
+    duration: text("8h", "1h30m"),
+    maxRunners: fc.nat(9),
+  });
+  fc.assert(fc.property(override, (one) => {
+    const spec = { scheduledOverrides: [one] };
+    const problem = scheduleProblem(spec);
+    const { active, maxRunners } = limitsOf(spec, AT, false);
+    if (problem !== undefined) assert.deepEqual([active, maxRunners], [undefined, NO_LIMIT], problem);
+  }));
+});
+
 const AT = Date.parse("2026-06-03T09:10:00Z");
 const ars = (spec: AutoscalingRunnerSetSpec, status: AutoscalingRunnerSet["status"] = {}): AutoscalingRunnerSet => ({
   spec,

@@ -90,6 +90,14 @@ table<Case>("one runner", {
 
   // The pod.
   "bound, and on its way": { pod: pod({ phase: "Pending" }), why: "starting" },
+  "an image that can't be pulled is waited for no longer than a runner may take to start": {
+    pod: pod(waiting("ImagePullBackOff")),
+    memory: { stuckSince: NOON },
+    seen: { set: { scaleSetId: 7, pendingTimeout: 60_000 } },
+    why: "fail",
+    does: ["event EphemeralRunner", "patch EphemeralRunner status"],
+    status: { phase: "Failed", reason: "ImagePullBackOff" },
+  },
   "an image may be missing for a while": {
     pod: pod(waiting("ImagePullBackOff")),
     memory: { stuckSince: NOON },
