@@ -34,6 +34,7 @@ import { seededRandom } from "../../src/lib/random.ts";
 import type { ServiceBehaviour } from "../../src/sim/actions_service/behaviour.ts";
 import { enterpriseServer } from "../../src/sim/actions_service/hosts.ts";
 import { ActionsServiceSim } from "../../src/sim/actions_service/service.ts";
+import type { SimCredentials } from "../../src/sim/actions_service/tokens.ts";
 import { execProgram } from "../../src/sim/kubelet/exec.ts";
 import { writeMount } from "../../src/sim/kubelet/exec_files.ts";
 import { Kubelet } from "../../src/sim/kubelet/kubelet.ts";
@@ -52,6 +53,8 @@ export interface ClusterOptions {
   readonly seed: number;
   /** Where the service differs from its default behaviour. */
   readonly behaviour?: Partial<ServiceBehaviour>;
+  /** Whom the service lets in, instead of the token that scale sets have by default. */
+  readonly credentials?: SimCredentials;
   /** More flags for kube-apiserver. */
   readonly apiServerFlags?: readonly string[];
   /** Nothing of ours is in it yet, neither CRDs nor rights: the test installs the charts. */
@@ -150,12 +153,13 @@ export class Cluster {
 
   /** Starts everything but a controller: 6 to 15 seconds, and a build of the program when that is needed. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const { seed, behaviour, apiServerFlags } = options;
+    const { seed, behaviour, credentials, apiServerFlags } = options;
     const directory = mkdtempSync(join(tmpdir(), "arc-cluster-"));
     const program = join(directory, "arc");
     // a build of somebody else must not change it under the test
     copyFileSync(await executable(), program, constants.COPYFILE_FICLONE);
-    const service = new ActionsServiceSim({ clock: systemClock, random: seededRandom(seed), hosts: [], behaviour });
+    const random = seededRandom(seed);
+    const service = new ActionsServiceSim({ clock: systemClock, random, hosts: [], behaviour, credentials });
     const parts: Parts = { service, directory, program, answer: service.handle };
     const server = await listen((request) => parts.answer(request));
     const plane = await controlPlane({ controllerManager: true, audit: true, apiServerFlags }).catch(async (error) => {

@@ -3,6 +3,7 @@
  * the command line, the environment and the service account that the Deployment on the API server says. No Deployment
  * controller runs here, so a test starts that process, and ends it when the Deployment is gone.
  */
+import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -34,6 +35,8 @@ const COLLECTIONS = [
 /** What Kubernetes itself puts into each namespace. */
 const OF_EACH_NAMESPACE = ["default", "kube-root-ca.crt"];
 
+const APP = { id: "4711", installationId: 815 };
+
 type Container = NonNullable<Pod["spec"]>["containers"][number];
 
 interface Deployment {
@@ -48,12 +51,20 @@ export class HelmCluster {
   readonly helm: Helm;
   /** Every pod that came, as it was when the kubelet first saw it. */
   readonly pods: Pod[] = [];
+  /** The secret of a GitHub App that the service lets in, by its keys. */
+  readonly app: Readonly<Record<string, string>>;
   readonly #folder: string;
   readonly #before = new Set<string>();
   #mark = 0;
+  #collectorKnows = false;
 
-  private constructor(cluster: Cluster) {
+  private constructor(cluster: Cluster, appKey: string) {
     this.cluster = cluster;
+    this.app = {
+      github_app_id: APP.id,
+      github_app_installation_id: String(APP.installationId),
+      github_app_private_key: appKey,
+    };
     this.#folder = mkdtempSync(join(tmpdir(), "arc-helm-"));
     this.helm = new Helm(join(this.#folder, "helm"), cluster.plane.kubeconfigPath);
     cluster.kubelet.fateOf = (pod) => {
@@ -64,7 +75,14 @@ export class HelmCluster {
 
   /** An empty cluster, packed charts, and the namespace and secret that a reader of the README has made. */
   static async start(seed: number): Promise<HelmCluster> {
-    const world = new HelmCluster(await Cluster.start({ seed, bare: true }));
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", {
+      modulusLength: 2048,
+      publicKeyEncoding: { type: "spki", format: "pem" },
+      privateKeyEncoding: { type: "pkcs1", format: "pem" },
+    });
+    const apps = [{ ids: [APP.id], installationId: APP.installationId, publicKey }];
+    const credentials = { pats: ["ghp_simulated"], apps };
+    const world = new HelmCluster(await Cluster.start({ seed, bare: true, credentials }), privateKey);
     try {
       await world.helm.pack();
       await world.cluster.create("/api/v1/namespaces", { metadata: { name: SET_NAMESPACE } });
@@ -123,6 +141,16 @@ export class HelmCluster {
     await writeMount(home, new Map([["token", token], ["ca.crt", plane.ca], ["namespace", namespace]]));
     const { hostname, port } = new URL(plane.url);
     return { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, ARC_SERVICE_ACCOUNT_DIR: home };
+  }
+
+  /**
+   * Lets the garbage collector know the kinds that the chart brought: it looks for new ones every 30 s only, but at its
+   * start too.
+   */
+  async collectGarbage(): Promise<void> {
+    if (this.#collectorKnows) return;
+    this.#collectorKnows = true;
+    await this.cluster.plane.restart("kube-controller-manager");
   }
 
   /** Waits until the one listener there is runs and has its session. @returns its pod */
