@@ -209,6 +209,8 @@ class Story {
     if (writes.length > 0) {
       return `at rest, and yet: ${writes.map(([key, count]) => `${key} ${count} times`).join("; ")}`;
     }
+    const [unreported] = this.#watcher.unreported();
+    if (unreported !== undefined) return unreported;
     const calls = [...counted].filter(([key]) => !/WATCH|\/messages\/|\/leases\//.test(key));
     const sum = calls.reduce((total, [, count]) => total + count, 0);
     return sum > CALLS_AT_REST * (this.#plan.sets.length + 1)

@@ -32,7 +32,6 @@ export class Watcher {
   /** Requests by `client METHOD path`, while somebody counts. */
   counted: Map<string, number> | undefined;
   readonly #system: ChaosSystem;
-  /** Writes by one kind of request and minute: a storm shows. */
 
   constructor(system: ChaosSystem) {
     this.#system = system;
@@ -58,8 +57,25 @@ export class Watcher {
     }
   }
 
+  /** Runners of whose loss or failure somebody was told. */
+  readonly reported = new Set<string>();
+
+  /** Jobs whose runner was lost, and nobody was told why. One that exits 0 says by that that its job is done. */
+  unreported(): string[] {
+    const { service, kubelet } = this.#system.world;
+    const { jobs, jits } = service.ledger;
+    const pods = [...kubelet.ledger.pods.values()];
+    return [...jobs.values()].filter(({ lost }) => lost).flatMap(({ id, runners }) => {
+      if (pods.some(({ agentId, exitCode }) => agentId === runners[0] && exitCode === 0)) return [];
+      const name = jits.get(runners[0] ?? 0)?.name ?? "";
+      return this.reported.has(name) ? [] : [`job ${id} was lost with ${name}, and nobody was told`];
+    });
+  }
+
   /** Somebody has written a line into a log. */
   line(text: string): void {
+    const told = /WARN event .*kind=EphemeralRunner .*name=(\S+) reason=/.exec(text)?.[1];
+    if (told !== undefined) this.reported.add(told);
     if (SECRETS_LOOK_LIKE.some((secret) => text.includes(secret))) this.#broken(`a log line holds a secret: ${text}`);
   }
 
