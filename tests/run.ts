@@ -22,7 +22,6 @@ const GROUPS: readonly Group[] = [
   { name: "compat", files: "tests/compat/**/*.test.ts", together: true },
   { name: "scenario", files: "tests/scenario/**/*.test.ts", together: true },
   { name: "contract", files: "tests/contract/**/*.test.ts", together: true },
-  { name: "image", files: "tests/image/**/*.test.ts", together: false },
   { name: "chaos", files: "tests/chaos/**/*.test.ts", together: true },
   { name: "charts", files: "tests/charts/**/*.test.ts", together: false },
   { name: "smoke", files: "tests/smoke/**/*.test.ts", together: false },
