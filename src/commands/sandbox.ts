@@ -4,6 +4,7 @@ import type { Runtime } from "../lib/runtime.ts";
 import { VirtualClock } from "../lib/virtual_clock.ts";
 import { SANDBOX_OPTIONS } from "./options.ts";
 import { startOf } from "./parse.ts";
+import { Screen } from "./sandbox/screen.ts";
 
 /** `arc sandbox`. Exit codes: 0 all is well, 1 it is not and the output says what, 2 bad options. */
 export async function run(args: readonly string[], io: Runtime): Promise<number> {
@@ -18,14 +19,17 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
   const { pumped, runSandbox } = await import("./sandbox/run.ts");
   const virtual = values.speed ? new VirtualClock() : undefined;
   const clock = virtual ?? systemClock;
+  const screen = new Screen(io.stdout);
+  const together = io.stdout.isTerminal && io.stderr.isTerminal;
   const log = createLog({
     name: "sandbox",
     level: values.logLevel,
     format: values.logFormat,
     clock,
-    write: (line) => io.stderr.write(line),
+    // On one terminal a line of the log must not run into the table.
+    write: (line) => together ? screen.say([line.trimEnd()]) : io.stderr.write(line),
   });
-  const result = runSandbox({ values, io, clock, log });
+  const result = runSandbox({ values, io, clock, log, screen });
   return virtual ? await pumped(virtual, result) : await result;
 }
 

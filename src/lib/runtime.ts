@@ -17,6 +17,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Width in characters; 80 when unknown. */
   readonly columns: number;
+  /** Height in lines; undefined when unknown. */
+  readonly rows?: number;
 }
 
 /** Signals that ask the program to end. */
@@ -139,6 +141,9 @@ function outputOf(stream: () => NodeJS.WriteStream): Output {
     },
     get columns() {
       return stream().columns || 80;
+    },
+    get rows() {
+      return stream().rows || undefined;
     },
   };
 }

@@ -14,7 +14,7 @@ import type { SANDBOX_OPTIONS } from "../options.ts";
 import { snapshotOf, summaryOf, verdictOf } from "./books.ts";
 import { Box } from "./box.ts";
 import { queueLoad } from "./load.ts";
-import { Screen } from "./screen.ts";
+import type { Screen } from "./screen.ts";
 
 export type SandboxValues = Values<typeof SANDBOX_OPTIONS>;
 
@@ -24,6 +24,7 @@ export interface SandboxCall {
   readonly io: Runtime;
   readonly clock: Clock;
   readonly log: Log;
+  readonly screen: Screen;
 }
 
 /** How long parts of a run may take, in milliseconds of the world's time. */
@@ -67,7 +68,7 @@ class Run {
     const { values, io, clock, log } = call;
     this.#call = call;
     this.#folder = folder;
-    this.#screen = new Screen(io.stdout);
+    this.#screen = call.screen;
     this.#box = new Box({
       seed: values.seed,
       clock,

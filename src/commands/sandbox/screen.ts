@@ -15,7 +15,7 @@ export class Screen {
   }
 
   show(snapshot: Snapshot): void {
-    if (this.#out.isTerminal) return this.#redraw(tableOf(snapshot, this.#out.columns));
+    if (this.#out.isTerminal) return this.#redraw(tableOf(snapshot, this.#out.columns, this.#out.rows));
     if (this.#lastLineMs !== undefined && snapshot.elapsedMs - this.#lastLineMs < LINE_EVERY_MS) return;
     if (this.#lastLineMs === undefined) this.#out.write(`${LINE_LEGEND}\n`);
     this.#lastLineMs = snapshot.elapsedMs;
@@ -25,7 +25,7 @@ export class Screen {
   /** The last state, and then lines that stay. */
   end(snapshot: Snapshot): void {
     this.#lastLineMs = undefined;
-    if (this.#out.isTerminal) this.#redraw(tableOf(snapshot, this.#out.columns));
+    if (this.#out.isTerminal) this.#redraw(tableOf(snapshot, this.#out.columns, this.#out.rows));
     else this.#out.write(`${lineOf(snapshot)}\n`);
     this.#drawn = 0;
   }

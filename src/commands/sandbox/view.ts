@@ -31,10 +31,13 @@ export interface Snapshot {
 const COLUMNS = ["scale set", "desired", "pending", "idle", "busy", "queued", "running", "done"] as const;
 const SHOWN_EVENTS = 5;
 const SHOWN_SETS = 20;
+/** Head line, titles, what is left out, faults, empty lines between them, and the cursor's own. */
+const FRAME_LINES = 8;
 
-/** The lines of the table, none wider than `columns` characters. */
-export function tableOf(snapshot: Snapshot, columns: number): string[] {
-  const rows = snapshot.sets.slice(0, SHOWN_SETS).map(cellsOf);
+/** The lines of the table, none wider than `columns` characters, no more than fit on a terminal of `height` lines. */
+export function tableOf(snapshot: Snapshot, columns: number, height = Infinity): string[] {
+  const shown = Math.min(SHOWN_SETS, Math.max(1, height - SHOWN_EVENTS - FRAME_LINES));
+  const rows = snapshot.sets.slice(0, shown).map(cellsOf);
   const widths = COLUMNS.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)));
   const line = (cells: readonly string[]) =>
     cells.map((cell, at) => at === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[at]!)).join("  ");

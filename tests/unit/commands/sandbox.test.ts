@@ -131,6 +131,23 @@ test("view: a table with a row a scale set, cut to the terminal's width", () => 
   ]);
 });
 
+test("view: as many rows as the terminal has room for, and how many more there are", () => {
+  const sets = Array.from({ length: 30 }, (_, at) => ({ ...SNAPSHOT.sets[0]!, name: `linux-${at}` }));
+  const lines = tableOf({ ...SNAPSHOT, sets, events: Array(9).fill("event") }, 80, 24);
+  assert.equal(lines.length, 23);
+  assert.ok(lines.includes("and 19 more"), lines.join("\n"));
+});
+
+test("screen: what is said stands above the table, which is drawn anew below", () => {
+  let text = "";
+  const screen = new Screen({ isTerminal: true, columns: 80, write: (more) => void (text += more) });
+  screen.show(SNAPSHOT);
+  text = "";
+  screen.say(["a warning"]);
+  screen.show(SNAPSHOT);
+  assert.ok(text.startsWith("\x1b[8A\x1b[Ja warning\n  61.5 s"), text);
+});
+
 test("screen: a terminal is drawn over, a pipe gets a line each five seconds", () => {
   const written = (isTerminal: boolean) => {
     let text = "";
