@@ -24,10 +24,22 @@ export function problemOf(error: unknown): Problem {
   const message = messageOf(error);
   if (error instanceof SourceError) return { reason: error.reason, message };
   if (error instanceof RunnerGroupNotFound) return { reason: "RunnerGroupNotFound", message };
-  if (ServiceError.is(error)) return { reason: reasonOfService(error), message, gist: gistOf(error) };
+  if (ServiceError.is(error)) {
+    const reason = reasonOfService(error);
+    const wayOut = WAYS_OUT[reason];
+    return { reason, message: wayOut ? `${wayOut}: ${message}` : message, gist: gistOf(error) };
+  }
   if (KubeError.is(error)) return { reason: "KubernetesUnavailable", message };
   return { reason: "ServiceUnavailable", message };
 }
+
+/** Which field an answer of GitHub is about, and what a person can do. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  Unauthorized:
+    "githubConfigSecret: GitHub refuses the credentials of this secret; renew them, or give them the rights that they lack",
+  InvalidConfigURL:
+    "githubConfigUrl: GitHub knows nothing there that these credentials may see; correct the URL, or give them access",
+};
 
 function gistOf({ fields: { call, status, typeName = "" } }: ServiceError): string {
   return `${call} ${status} ${typeName}`;

@@ -27,3 +27,8 @@ table<{ readonly error: unknown; readonly reason: string }>("what an error means
   "a proxy that refuses": { error: noAnswer(new TransportError("proxy", "x")), reason: "ProxyInvalid" },
   "nobody there": { error: noAnswer(new TransportError("refused", "x")), reason: "ServiceUnavailable" },
 }, ({ error, reason }) => assert.equal(problemOf(error).reason, reason));
+
+test("what GitHub refuses or does not know names the field and the way out", () => {
+  assert.match(problemOf(answer("Unauthorized", 401, "")).message, /^githubConfigSecret: .*renew them/);
+  assert.match(problemOf(answer("NotFound", 404, "")).message, /^githubConfigUrl: .*correct the URL/);
+});
