@@ -180,6 +180,8 @@ function takeSession(state: ScaleState, statistics: Statistics | undefined, open
   if (!statistics) return { ...base, countedUntil: undefined };
   const figures = countIn(statistics);
   const { totalIdleRunners: idle } = statistics;
+  // Messages outlive sessions: what we have counted goes on, and is not thrown away for figures that may lag.
+  if (state.figures && !state.catchingUp) return { ...base, figures, idle, countedUntil: undefined };
   return { ...base, figures, own: figures, idle, countedUntil: openedAt, catchingUp: true };
 }
 

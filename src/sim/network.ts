@@ -32,6 +32,8 @@ export type NetworkEffect =
     readonly headers?: Record<string, string>;
     readonly text?: string;
   }
+  /** The server does what it was asked for, and its answer comes so much later. */
+  | { readonly kind: "late-answer"; readonly ms: number }
   /** The server sees the request later. */
   | { readonly kind: "slow"; readonly ms: number }
   /** The answer's body breaks off after this time. */
@@ -166,6 +168,11 @@ export class Network {
           : textReply(effect.status, effect.text, effect.headers);
       case "lose-answer":
         return await this.#loseAnswer(request, route);
+      case "late-answer": {
+        const answer = await this.#ask(request, route);
+        await clock.sleep(effect.ms, request.signal);
+        return answer;
+      }
       case "cut":
       case "lag":
         return await this.#stream(request, route, seen, effect);

@@ -24,6 +24,7 @@ export const RUNNER_NAMESPACE = "arc-runners";
 export const LEASE = "actions-runner-controller";
 /** The token that a rotated secret holds. */
 export const SECOND_PAT = "ghp_second";
+const RESTART_MS = 2_000;
 const VERSION = { version: "0.14.2", commit: "simulated" };
 
 /** A process of the system under test. */
@@ -164,19 +165,19 @@ export class ChaosSystem {
     );
   }
 
-  /** A process has ended; a controller is started again, as its Deployment does it. */
-  ended(running: Running, why: string): void {
+  /** A process has ended; a controller is started again, as its Deployment does it. @param awayMs until then */
+  ended(running: Running, why: string, awayMs: number = RESTART_MS): void {
     if (!this.running.delete(running)) return;
     running.process.kill();
     this.ends.set(`${running.role} ${why}`, (this.ends.get(`${running.role} ${why}`) ?? 0) + 1);
     this.world.timeline.add(`-- ${running.name} has ended: ${why}`);
-    if (running.role === "controller" && !this.#closed) this.clock.after(2_000, () => this.startController());
+    if (running.role === "controller" && !this.#closed) this.clock.after(awayMs, () => this.startController());
   }
 
-  /** kill -9. */
-  kill(running: Running): void {
+  /** kill -9. @param awayMs until another one is started, if it is a controller */
+  kill(running: Running, awayMs?: number): void {
     running.process.kill();
-    this.ended(running, "killed");
+    this.ended(running, "killed", awayMs);
   }
 
   async close(): Promise<void> {

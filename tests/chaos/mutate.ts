@@ -26,15 +26,20 @@ process.stdout.write(`${chosen.length - missed} of ${chosen.length} mutants caug
 process.exitCode = missed > 0 ? 1 : 0;
 
 /** What a world said of a mutant; undefined when none was broken. */
-function caughtBy({ file, find, put, name }: Mutant, seeds: string): string | undefined {
+function caughtBy({ file, find, put, also = [], name }: Mutant, seeds: string): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), "arc-mutant-"));
   try {
     for (const part of COPIED) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
     const path = join(folder, file);
-    const text = readFileSync(path, "utf8");
-    if (text.split(find).length !== 2) throw new RangeError(`mutant "${name}": its place in ${file} is not there once`);
-    writeFileSync(path, text.replace(find, () => put));
+    let text = readFileSync(path, "utf8");
+    for (const edit of [{ find, put }, ...also]) {
+      if (text.split(edit.find).length !== 2) {
+        throw new RangeError(`mutant "${name}": not once in ${file}: ${edit.find}`);
+      }
+      text = text.replace(edit.find, () => edit.put);
+    }
+    writeFileSync(path, text);
     const args = ["tests/chaos/run.ts", "--seeds", seeds, "--stop-after", "1", "--explain", "no"];
     const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", maxBuffer: 2 ** 26 });
     return /^seed \d+ BROKEN: .*$/m.exec(stdout)?.[0].slice(0, 200);

@@ -25,6 +25,15 @@ export function processFaults(system: SystemOf): readonly Fault[] {
       one.process.pause(between(random, 1_000, 40_000));
     }),
     {
+      name: "node lost while no controller is there",
+      weight: 2,
+      apply({ kubelet, later }, random) {
+        const awayMs = between(random, 6_000, 30_000);
+        for (const one of system().of("controller")) system().kill(one, awayMs);
+        later(awayMs - 1_000, () => kubelet.loseNode(pick(random, kubelet.nodes)));
+      },
+    },
+    {
       name: "clock jumps",
       weight: 1,
       apply: (_target, random) => system().clock.jump(between(random, -7_200_000, 7_200_000)),

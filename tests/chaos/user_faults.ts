@@ -1,5 +1,5 @@
 /** What people do in mid-flight: new templates, other limits, other credentials, deletions, cancelled jobs. */
-import { AUTOSCALING_RUNNER_SETS } from "../../src/api/kinds.ts";
+import { AUTOSCALING_RUNNER_SETS, EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
 import { type KubeObject, resource, SECRETS } from "../../src/k8s/resource.ts";
 import { between, pick, type Random } from "../../src/lib/random.ts";
 import type { Fault, FaultTarget } from "../../src/sim/faults/fault.ts";
@@ -36,6 +36,16 @@ export function userFaults(system: SystemOf): readonly Fault[] {
       void system().deleteScaleSet(name);
       system().clock.after(1_000, () => createAgain(system(), { name, minRunners, maxRunners }));
     }),
+    {
+      name: "runner deleted by hand",
+      weight: 2,
+      apply(_target, random) {
+        const runners = system().objects(EPHEMERAL_RUNNERS);
+        if (runners.length === 0) return "pending";
+        const { namespace, name } = pick(random, runners).metadata;
+        void system().user(() => system().kubectl.delete(EPHEMERAL_RUNNERS, { namespace, name }));
+      },
+    },
     {
       name: "quota for pods",
       weight: 1,

@@ -6,7 +6,7 @@ import type { Instant } from "../../lib/clock.ts";
 import { act, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
 import { hasJob, isMarked } from "../shared/runner_state.ts";
 import { hasContainerHooks } from "./build.ts";
-import { told } from "./ended.ts";
+import { describe, jobOf, told } from "./ended.ts";
 import type { Call } from "./memory.ts";
 import type { Seen } from "./observe.ts";
 import { soon } from "./pace.ts";
@@ -20,6 +20,8 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   if (isAtWork(seen)) return waitForJob(seen, now);
 
   const steps: Step<Call>[] = [];
+  const loss = lossOf(seen);
+  if (loss !== undefined) steps.push(told(seen, "RunnerLost", `${loss}, while it was being deleted${jobOf(seen)}`));
   if (pod && !pod.isDeleting) steps.push(removePod(seen));
   const outside = outsideOf(seen);
   // Before its container has ended, a runner with a job is for GitHub to keep: that is no failure of GitHub's.
@@ -67,6 +69,15 @@ function isExpired({ memory, settings }: Seen, since: Instant | undefined, now: 
 function isAtWork({ runner, pod, memory, released }: Seen): boolean {
   if (!hasJob(runner) || isMarked(runner) || released || memory.registrationGone) return false;
   return pod?.state.is === "running" || pod?.state.is === "starting";
+}
+
+/** How the runner's job came to a bad end that nobody has been told of yet. */
+function lossOf({ runner, pod, memory, released }: Seen): string | undefined {
+  if (!hasJob(runner) || isMarked(runner) || memory.toldLoss || released || memory.registrationGone) return undefined;
+  if (pod?.state.is === "ended" && pod.state.end.exitCode !== 0) {
+    return `its container ended while it had a job (${describe(pod.state.end)})`;
+  }
+  return !pod && memory.pod !== undefined && memory.endedAt === undefined ? "its pod has vanished" : undefined;
 }
 
 function waitForJob(seen: Seen, now: Instant): Plan<Call> {

@@ -86,12 +86,14 @@ export function told({ runner }: Seen, reason: string, message: string, cause?: 
   return cause === undefined ? event : { ...event, cause };
 }
 
-function describe({ container, exitCode, reason, message }: End): string {
+/** How a container ended, for people. */
+export function describe({ container, exitCode, reason, message }: End): string {
   const first = message.split("\n")[0];
   return `container ${container} exited with code ${exitCode}, ${reason}${first ? `: ${first}` : ""}`;
 }
 
-function jobOf({ runner }: Seen): string {
+/** The job that went with the runner, for people; empty when it had none. */
+export function jobOf({ runner }: Seen): string {
   if (!hasJob(runner)) return "";
   const { jobId, jobRequestId, jobRepositoryName, jobDisplayName } = runner.status ?? {};
   return `; its job: ${[jobRepositoryName, jobDisplayName, jobId || jobRequestId].filter(Boolean).join(" ")}`;

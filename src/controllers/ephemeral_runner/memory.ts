@@ -87,6 +87,8 @@ export interface Memory {
   completedSince?: Instant;
   /** When this process first saw the container run: what the pod says may be of another clock. */
   runningSince?: Instant;
+  /** The loss of the runner has been told. */
+  toldLoss?: boolean;
   refusal?: Refusal;
   checkedAt?: Instant;
   /** When it is the runner's turn to have its registration checked. */

@@ -98,7 +98,9 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
   if (state.is === "ended") {
     memory.endedAt ??= now;
     const { exitCode, init, livedMs = 0 } = state.end;
-    memory.endedWell = exitCode === 0 && !init && (hasJob(runner) || livedMs > at.waits.shortLife);
+    // One that was told to end says nothing by it: only after a job does a runner take its registration with it.
+    const hadItsTime = livedMs > at.waits.shortLife && !seen.isDeleting;
+    memory.endedWell = exitCode === 0 && !init && (hasJob(runner) || hadItsTime);
   }
 }
 

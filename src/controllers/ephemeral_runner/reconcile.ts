@@ -183,6 +183,7 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     if (step.do === "event" && step.cause !== undefined) this.#deps.onEnd?.(step.about, step.reason, step.cause);
     const memory = this.#memories.get(key);
     if (!memory) return false;
+    if (step.do === "event" && step.reason === "RunnerLost") memory.toldLoss = true;
     if (step.do === "create" && step.kind === SECRETS && result.ok) {
       // "Already there" may mean that another process made it, for another registration.
       const isOurs = result.object === undefined || runnerIdOf(result.object) === memory.jit?.runnerId;

@@ -43,6 +43,8 @@ export class Realm {
   readonly scaleSets = new Map<number, ScaleSetState>();
   readonly board: JobBoard;
   readonly #history = new Map<number, { at: number; statistics: WireStatistics }[]>();
+  /** Scale sets that are gone: of interest for the runners that still have a job. */
+  readonly #removed = new Set<ScaleSetState>();
   #nextScaleSet = 1;
   #nextAgent = 1;
   readonly #groups = new Map<number, RunnerGroupState>([[1, { id: 1, name: "Default" }]]);
@@ -120,10 +122,11 @@ export class Realm {
     return set;
   }
 
-  /** Takes a scale set away, with its session and its idle runners. */
+  /** Takes a scale set away, with its session and its idle runners; those with a job finish it. */
   removeScaleSet(set: ScaleSetState): void {
     this.closeSession(set, "closed");
     this.scaleSets.delete(set.id);
+    this.#removed.add(set);
     for (const agent of set.agents.values()) if (!agent.job) this.removeAgent(agent, "client");
     this.board.orphan(set);
   }
@@ -163,7 +166,7 @@ export class Realm {
   }
 
   agentsOf(tenant: Tenant): Agent[] {
-    const sets = [...this.scaleSets.values()].filter((set) => set.tenant === tenant);
+    const sets = [...this.scaleSets.values(), ...this.#removed].filter((set) => set.tenant === tenant);
     return sets.flatMap((set) => [...set.agents.values()]);
   }
 

@@ -46,6 +46,20 @@ table<Case>("one runner, being deleted", {
     why: "job-running",
     inMs: 10_000,
   },
+  "deleted with a job, and its container was killed: its loss is told": {
+    runner: going(JOB),
+    pod: pod(exited(137)),
+    memory: failed("release", "JobStillRunning", 70),
+    why: "dismiss",
+    does: ["event EphemeralRunner", "delete Pod"],
+  },
+  "deleted because it was lost with its job: that has been told": {
+    runner: going(JOB),
+    pod: pod(exited(137)),
+    memory: { toldLoss: true },
+    why: "dismiss",
+    does: ["delete Pod", "release"],
+  },
   "deleted, its pod is on its way out": {
     runner: going({ runnerId: 42 }),
     pod: pod(running(), { deletionTimestamp: at(51) }),
