@@ -202,7 +202,9 @@ class Story {
     // A failed runner that was kept for people to see has had its time.
     if (this.#system.objects(EPHEMERAL_RUNNERS).length < history) return undefined;
     // A secret that was written anew reaches listeners at the resync, if nobody needed it before.
-    const isLate = this.#plan.faults.some(({ name }) => name.startsWith("secret")) ? /-listener(-config)? / : /^$/;
+    const isLate = this.#plan.faults.some(({ name }) => name.startsWith("secret"))
+      ? /-listener(-config|\/status)? |autoscalingrunnersets\/[^/]+\/status /
+      : /^$/;
     const writes = [...counted].filter(([key]) =>
       / (POST|PUT|PATCH|DELETE) \/apis?\//.test(key) && !/\/leases\//.test(key) && !isLate.test(`${key} `)
     );

@@ -149,11 +149,13 @@ function running(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: Insta
 
 /**
  * The service forgets a runner when its job has completed: a container that goes on all the same would do so for ever.
- * With a scale set that has been replaced meanwhile this says nothing about the job.
+ * With a scale set that has been replaced meanwhile this says nothing about the job, and is believed only when the set
+ * is to go: it would never be gone.
  */
 function busy(seen: Seen, state: StateOf<"running">, runnerId: number, now: Instant): RunnerPlan {
   const { runner, set } = seen;
-  if (!set || set.scaleSetId !== runner.spec?.runnerScaleSetId) return rest("running");
+  const isReplaced = set?.scaleSetId !== runner.spec?.runnerScaleSetId;
+  if (isReplaced && set?.deletingSince === undefined) return rest("running", seen.settings.waits.idleCheck);
   return checked(seen, state, runnerId, now, "busy");
 }
 

@@ -5,7 +5,7 @@ import type { Reader } from "../../k8s/store.ts";
 import { type Instant, instantOf } from "../../lib/clock.ts";
 import { revisionOfRunner } from "../shared/revision.ts";
 import type { RunnerBook } from "../shared/runner_book.ts";
-import { type RunnerState, stateOf } from "../shared/runner_state.ts";
+import { hasJob, isMarked, type RunnerState, stateOf } from "../shared/runner_state.ts";
 import { BY_JOB_GENERATION, BY_REVISION, BY_SET, BY_STATE } from "../shared/stores.ts";
 import type { Waits } from "../shared/waits.ts";
 import type { Census, Needs, Settling } from "./count.ts";
@@ -96,6 +96,11 @@ export function censusOf(
   const { runners, book, ledger, former } = sources;
   const { uid, generation = 0 } = set.metadata;
   const counts = countsOf(uid, sources, find);
+  const finishing = counts.deleting === 0
+    ? 0
+    : runners.by(BY_STATE, `${uid}/deleting`).filter((runner) =>
+      hasJob(runner) && !isMarked(runner) && !book.endedOf(uid).has(runner.metadata.uid)
+    ).length;
   let ahead = 0;
   const newest = ledger.newestJobGeneration(uid);
   // After a restart of the API server's numbering the distance is bounded by what can matter.
@@ -110,6 +115,7 @@ export function censusOf(
   const departures = [uid, ...former].map((one) => ledger.departures(one));
   return {
     ...counts,
+    finishing,
     elsewhere: sum(former.map((one) => countsOf(one, sources, find).busy)),
     ahead,
     gone: sum(departures.map(({ gone }) => gone)),

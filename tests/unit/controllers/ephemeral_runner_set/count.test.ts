@@ -30,6 +30,7 @@ function census(changes: Partial<Census> = {}): Census {
     ahead: 0,
     gone: 0,
     endedLately: 0,
+    finishing: 0,
     leaving: 0,
     ...changes,
   };
@@ -50,6 +51,11 @@ table<Case>("needs", {
   "one ended before its JobCompleted came: it is not replaced": {
     have: { busy: 2, gone: 1 },
     want: [3, 3],
+    needs: { lack: 0, late: 0, surplus: 0 },
+  },
+  "one was deleted by hand a while ago, and finishes its job: it holds its slot": {
+    have: { busy: 4, deleting: 1, finishing: 1 },
+    want: [5, 5],
     needs: { lack: 0, late: 0, surplus: 0 },
   },
   "one is finishing while a new job comes": {
