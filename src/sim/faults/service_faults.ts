@@ -38,8 +38,8 @@ const EFFECTS: Readonly<Record<string, (random: Random) => NetworkEffect>> = {
 const NOT = ["runner removal 404"];
 
 /** Each comes as seldom as there are many. */
-const WEIGHT = 0.5;
-const WAITS_MS = 180_000;
+const WEIGHT = 0.7;
+const WAITS_MS = 600_000;
 
 export const SERVICE_FAULTS: readonly Fault[] = Object.entries(KINDS).flatMap(([kind, matches]) =>
   Object.entries(EFFECTS).map(([what, effect]) =>
