@@ -147,6 +147,7 @@ class Loop {
     let session = opened;
     let service = this.#deps.service();
     let lastMessageId: number | undefined;
+    let newestId = 0;
     this.#refreshedAt = this.#deps.clock.monotonic();
     while (!this.#stop.aborted) {
       try {
@@ -159,7 +160,9 @@ class Loop {
         const message = await this.#poll(session, lastMessageId);
         if (message === "changed") continue;
         this.#polled();
-        const well = message ? await this.#handle(session, message) : await this.#idle(begun);
+        const well = message ? await this.#handle(session, message, message.id < newestId) : await this.#idle(begun);
+        // One that comes after a younger one got lost on its way before; where ids start again, the first one only seems so.
+        if (message) newestId = lastMessageId === undefined ? message.id : Math.max(newestId, message.id);
         // Ids can start again, below the last one: what comes after a silence is taken whatever its id.
         lastMessageId = message?.id;
         if (well) this.#backoff.reset();
@@ -230,11 +233,11 @@ class Loop {
    * Acts on a message. At least once: whatever fails, it comes again, and all of this can be done twice.
    * @returns whether it will not come again
    */
-  async #handle(session: MessageSession, message: Message): Promise<boolean> {
+  async #handle(session: MessageSession, message: Message, isLate: boolean): Promise<boolean> {
     const { clock, log, metrics } = this.#deps;
     const { events, statistics } = message;
     log.debug("a message has come", { messageId: message.id, events: events.length });
-    const step = this.#demand.step({ kind: "message", at: clock.monotonic(), events, statistics });
+    const step = this.#demand.step({ kind: "message", at: clock.monotonic(), events, statistics, isLate });
     const asked = this.#acquire(session, step.acquire);
     await this.#demand.tell(step);
     if (statistics) metrics.statistics(statistics);

@@ -91,6 +91,8 @@ export type Input =
     readonly at: number;
     readonly events: readonly JobEvent[];
     readonly statistics?: Statistics;
+    /** A younger one has come before it: it got lost on its way, and is of the past. */
+    readonly isLate?: boolean;
   }
   /** A long poll ended with nothing. */
   | { readonly kind: "empty"; readonly at: number }
@@ -165,7 +167,7 @@ function take(state: ScaleState, input: Input): { after: ScaleState; fresh: read
     case "session":
       return { after: takeSession(state, input.statistics, input.openedAt), fresh: none };
     case "message":
-      return takeMessage(state, input.events, input.statistics);
+      return takeMessage(state, input.events, input.isLate ? undefined : input.statistics, input.isLate);
     case "figures":
       return { after: takeFigures(state, input.statistics), fresh: none };
     case "empty":
@@ -189,6 +191,7 @@ function takeMessage(
   state: ScaleState,
   events: readonly JobEvent[],
   statistics: Statistics | undefined,
+  isLate = false,
 ): { after: ScaleState; fresh: readonly JobEvent[] } {
   // An offer can be made again, and changes no figure: it is never a repeat.
   const told = events.filter((event) => event.type !== "available");
@@ -206,7 +209,7 @@ function takeMessage(
     ...news,
     own: countEvents(state.own, countable),
     known: knowAlso(state.known, fresh.map(keyOf)),
-    doubt: state.doubt || countable.length < told.length ||
+    doubt: state.doubt || isLate || countable.length < told.length ||
       (state.catchingUp && countable.some((event) => timeOf(event) === undefined)),
     // Messages come in their order: what the session found in the queue has been told before an event that is younger.
     catchingUp: state.catchingUp && countable.every((event) => timeOf(event) === undefined),

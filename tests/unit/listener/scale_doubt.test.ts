@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { next, PHANTOM_AFTER_MS, wantsReading } from "../../../src/listener/scale.ts";
 import { table } from "../../support/table.ts";
-import { assigned, started, stats } from "./events.ts";
+import { assigned, completed, started, stats } from "./events.ts";
 import { type Happening, live, QUIET, shown } from "./story.ts";
 
 table("readings", {
@@ -25,6 +25,31 @@ table("readings", {
     ],
     wants: false,
     shows: "7/3",
+  },
+  "after a message that was overtaken: what it says is of the past, and so are its figures": {
+    story: [
+      QUIET,
+      { empty: true },
+      { says: [completed(1)], stats: stats(0) },
+      { says: [assigned(1), started(1)], stats: stats(1, 1), isLate: true },
+    ],
+    wants: true,
+  },
+  "and the reading puts it right": {
+    story: [
+      QUIET,
+      { empty: true },
+      { says: [completed(1)], stats: stats(0) },
+      { says: [assigned(1), started(1)], stats: stats(1, 1), isLate: true },
+      { read: stats(0) },
+    ],
+    wants: false,
+    shows: "0/0",
+  },
+  "a new session does not undo what we have seen": {
+    story: [QUIET, { empty: true }, { says: [started(1)], stats: stats(1, 1) }, { session: stats(1, 0) }],
+    wants: true,
+    shows: "1/1",
   },
   "one that differs from our count is not believed at once": {
     story: [QUIET, { empty: true }, { says: [started(1)], stats: stats(1, 0) }, { read: stats(1, 0) }],

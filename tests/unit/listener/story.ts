@@ -9,7 +9,7 @@ export const OPENED = Date.UTC(2026, 0, 1, 12);
 /** What happens, in words of the service. */
 export type Happening =
   | { session: Statistics | null }
-  | { says: JobEvent[]; stats?: Statistics | null }
+  | { says: JobEvent[]; stats?: Statistics | null; isLate?: boolean }
   | { empty: true }
   | { read: Statistics | null }
   | { limits: Limits }
@@ -50,7 +50,8 @@ function inputOf(happening: Exclude<Happening, { after: number }>, at: number) {
     return { kind: "session", at, openedAt: OPENED, statistics: happening.session ?? undefined } as const;
   }
   if ("says" in happening) {
-    return { kind: "message", at, events: happening.says, statistics: happening.stats ?? undefined } as const;
+    const { says: events, stats, isLate } = happening;
+    return { kind: "message", at, events, statistics: stats ?? undefined, isLate } as const;
   }
   if ("read" in happening) return { kind: "figures", at, statistics: happening.read ?? undefined } as const;
   return { kind: "empty" in happening ? "empty" : "limits", at } as const;
