@@ -6,6 +6,7 @@ import { customResourceDefinitions } from "../../src/api/crd.ts";
 import { AUTOSCALING_RUNNER_SETS, type AutoscalingRunnerSet } from "../../src/api/kinds.ts";
 import { ControllerApp } from "../../src/commands/controller_app.ts";
 import { listenerProgram } from "../../src/commands/listener_in_process.ts";
+import { KubeError } from "../../src/k8s/errors.ts";
 import { HttpKubeClient } from "../../src/k8s/http_client.ts";
 import { type KubeObject, type Resource, SECRETS, type Stored } from "../../src/k8s/resource.ts";
 import { messageOf } from "../../src/lib/errors.ts";
@@ -107,6 +108,7 @@ export class ChaosSystem {
     try {
       await act();
     } catch (error) {
+      if (KubeError.is(error, "NotFound")) return; // it went before the person came
       this.problems.push(`kubectl: ${messageOf(error)}`);
     }
   }

@@ -47,6 +47,11 @@ export function userFaults(system: SystemOf): readonly Fault[] {
       },
     },
     {
+      name: "runner deleted before its creation is answered",
+      weight: 3,
+      apply: (target) => deleteBeforeAnswer(system(), target),
+    },
+    {
       name: "quota for pods",
       weight: 1,
       apply(target, random) {
@@ -133,4 +138,25 @@ function tokenNow(system: ChaosSystem): string {
 function writeToken(system: ChaosSystem, token: string): Promise<void> {
   const ref = { namespace: RUNNER_NAMESPACE, name: "github" };
   return system.user(() => system.kubectl.patch(SECRETS, ref, { stringData: { github_token: token } }));
+}
+
+/** The answer to the next creation of a runner comes when somebody has deleted it already. */
+function deleteBeforeAnswer(system: ChaosSystem, { network, clock, later }: FaultTarget): "pending" {
+  const creates = ({ method, url }: { readonly method: string; readonly url: URL }) =>
+    method === "POST" && url.pathname.endsWith(`/${EPHEMERAL_RUNNERS.plural}`);
+  const name = "runner deleted before its creation is answered";
+  const end = network.inject({ name, matches: creates, effect: { kind: "late-answer", ms: 25_000 }, times: 1 });
+  const enough = system.world.kube.onChange(({ plural, before, after }) => {
+    if (plural !== EPHEMERAL_RUNNERS.plural || before || !after) return;
+    enough();
+    const { namespace, name } = after.metadata;
+    clock.after(2_000, () => {
+      void system.user(() => system.kubectl.delete(EPHEMERAL_RUNNERS, { namespace, name }));
+    });
+  });
+  later(120_000, () => {
+    end();
+    enough();
+  });
+  return "pending";
 }
