@@ -17,7 +17,7 @@ const OURS: readonly string[] = [FINALIZERS.ephemeralRunner, FINALIZERS.runnerRe
 export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   const { runner, pod } = seen;
   if (!runner.metadata.finalizers?.some((finalizer) => OURS.includes(finalizer))) return rest("leaving");
-  if (isAtWork(seen)) return waitForJob(seen, now);
+  if (isAtWork(seen) || mayJustHaveStarted(seen)) return waitForJob(seen, now);
 
   const steps: Step<Call>[] = [];
   const loss = lossOf(seen);
@@ -69,6 +69,16 @@ function isExpired({ memory, settings }: Seen, since: Instant | undefined, now: 
 function isAtWork({ runner, pod, memory, released }: Seen): boolean {
   if (!hasJob(runner) || isMarked(runner) || released || memory.registrationGone) return false;
   return pod?.state.is === "running" || pod?.state.is === "starting";
+}
+
+/**
+ * Whether a runner that looks idle may have been given a job a moment ago: only the service knows. One answer is waited
+ * for, so that a service that is slow or away delays the end of a pod by no more than that.
+ */
+function mayJustHaveStarted(seen: Seen): boolean {
+  const { pod, memory } = seen;
+  if (pod?.state.is !== "running" || pod.isDeleting || !outsideOf(seen).registration) return false;
+  return memory.failure?.call !== "release" || memory.failure.problem === "JobStillRunning";
 }
 
 /** How the runner's job came to a bad end that nobody has been told of yet. */

@@ -4,12 +4,35 @@ import { table } from "../../../support/table.ts";
 
 table<Case>("one runner, being deleted", {
   // Being deleted.
-  "deleted, idle: pod and registration go together": {
+  "deleted, idle: the service is asked first, for it may have given it a job a moment ago": {
     runner: going({ runnerId: 42 }),
     pod: pod(running()),
+    why: "ask-service",
+    does: ["release"],
+  },
+  "deleted, idle, and let go": {
+    runner: going({ runnerId: 42 }),
+    pod: pod(running()),
+    memory: { registrationGone: true },
     why: "dismiss",
-    does: ["delete Pod", "release"],
+    does: ["delete Pod"],
     grace: "its own",
+  },
+  "deleted, idle, and it had been given a job": {
+    runner: going({ runnerId: 42 }),
+    pod: pod(running()),
+    memory: failed("release", "JobStillRunning", 70),
+    why: "job-running",
+    inMs: 10_000,
+  },
+  "deleted, idle, and GitHub does not answer: the pod does not wait for it": {
+    runner: going({ runnerId: 42 }),
+    pod: pod(running()),
+    memory: failed("release", "Other", 70),
+    why: "dismiss",
+    does: ["delete Pod"],
+    grace: "its own",
+    inMs: 10_000,
   },
   "deleted, finished: nobody is asked": {
     runner: going(JOB),
