@@ -86,7 +86,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a runner with a job is not waited for",
     file: `${RUNNER}/dismiss.ts`,
-    find: "  if (isAtWork(seen)) return waitForJob(seen, now);\n",
+    find: "  if (isAtWork(seen) || mayJustHaveStarted(seen)) return waitForJob(seen, now);\n",
     put: "",
   },
   {
@@ -117,8 +117,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "GitHub is given up without being asked",
     file: `${RUNNER}/dismiss.ts`,
-    find: '  return memory.failure?.call === "release" && now - (since ?? now) >= settings.waits.timeBox;\n',
-    put: "  void memory;\n  return now - (since ?? now) >= settings.waits.timeBox;\n",
+    find: '  if (failure?.call !== "release" || failure.count < TRIES) return false;\n',
+    put: "  void failure;\n  void TRIES;\n",
   },
   {
     name: "a cursor is kept over a silence",

@@ -71,13 +71,14 @@ export const hooked = (deletionTimestamp?: string) =>
     },
   });
 export const jit = { runnerId: 42, runnerName: "linux-runner-abcde", scaleSetId: 7, encoded: "secret" };
-/** The last call failed. */
+/** The last calls failed. */
 export const failed = (
   call: "register" | "release",
   problem: "Other" | "NameTaken" | "JobStillRunning",
   retrySeconds: number,
+  count = 1,
 ) => ({
-  failure: { call, problem, count: 1, message: "no answer", retryAt: NOON + retrySeconds * 1000 },
+  failure: { call, problem, count, message: "no answer", retryAt: NOON + retrySeconds * 1000 },
 });
 
 /** What `decide` says is what the case says. */

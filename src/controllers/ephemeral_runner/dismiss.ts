@@ -60,10 +60,14 @@ export function history(seen: Seen, now: Instant): Plan<Call> {
   return steps.length > 0 ? act("clear", steps) : rest("history", wait > 0 ? wait : undefined);
 }
 
-/** Time alone is not enough: GitHub may never have been asked, by a controller that was away or on a clock that jumped. */
-function isExpired({ memory, settings }: Seen, since: Instant | undefined, now: Instant): boolean {
-  return memory.failure?.call === "release" && now - (since ?? now) >= settings.waits.timeBox;
+/** Time alone is not enough: a controller may have been away, and a clock may have jumped. GitHub has been asked in vain. */
+function isExpired({ memory: { failure }, settings }: Seen, since: Instant | undefined, now: Instant): boolean {
+  if (failure?.call !== "release" || failure.count < TRIES) return false;
+  return now - (since ?? now) >= settings.waits.timeBox;
 }
+
+/** At least so many calls for a runner must have failed in a row before it is given up. */
+const TRIES = 2;
 
 /** Whether the runner has a job and may still be at it: then only the service or its container's end lets it go. */
 function isAtWork({ runner, pod, memory, released }: Seen): boolean {

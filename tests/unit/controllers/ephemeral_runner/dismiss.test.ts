@@ -115,7 +115,7 @@ table<Case>("one runner, being deleted", {
   },
   "deleted, GitHub gave no answer for 5 min": {
     runner: going(),
-    memory: failed("release", "Other", 351),
+    memory: failed("release", "Other", 351, 2),
     now: 350,
     why: "dismissed",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
@@ -123,10 +123,17 @@ table<Case>("one runner, being deleted", {
   },
   "deleted with its set, which has waited already": {
     runner: going(),
-    memory: failed("release", "Other", 60),
+    memory: failed("release", "Other", 60, 2),
     seen: { deletingSince: NOON - 300_000 },
     why: "dismissed",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
+  },
+  "deleted long ago, as far as the clock says, and asked for once": {
+    runner: going(),
+    memory: failed("release", "Other", 65),
+    seen: { deletingSince: NOON - 3_600_000 },
+    why: "github-leaving",
+    inMs: 5_000,
   },
   "deleted long ago, and GitHub has not been asked yet": {
     runner: going(),

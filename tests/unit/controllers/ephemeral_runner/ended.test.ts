@@ -179,7 +179,7 @@ table<Case>("one runner, at its end", {
   },
   "failed, and the service gives no answer for 5 min": {
     runner: runner({ phase: "Failed" }),
-    memory: failed("release", "Other", 500),
+    memory: failed("release", "Other", 500, 2),
     seen: { failedAt: NOON },
     now: 300,
     why: "clear",
