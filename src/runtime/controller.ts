@@ -31,8 +31,11 @@ export interface Reconciler<Seen, Call = never> {
 /** What one pass over a key came to. */
 export type PassResult = "success" | "requeue_after" | "error";
 
-/** Called at the end of each pass; the machinery's metrics are made of it. */
+/** Told of each pass; the machinery's metrics are made of it. */
 export interface ControllerObserver {
+  /** A plan was made: its {@link Plan.why}. */
+  decided(controller: string, why: string): void;
+  /** At the end of a pass. */
   pass(controller: string, result: PassResult, seconds: number): void;
   working(controller: string, change: 1 | -1): void;
 }
@@ -104,7 +107,7 @@ export class Controller<Seen, Call = never> {
 
   /** Observes, decides and executes until a plan has no steps. */
   async #untilQuiet(key: string): Promise<PassResult> {
-    const { maxRounds = 8, clock } = this.#options;
+    const { maxRounds = 8, clock, observer } = this.#options;
     const before = this.#rounds.get(key) ?? 0;
     this.#rounds.delete(key);
     for (let round = before + 1;; round++) {
@@ -115,6 +118,7 @@ export class Controller<Seen, Call = never> {
         return "success";
       }
       const plan = this.#reconciler.decide(seen, clock.now());
+      observer?.decided(this.name, plan.why);
       const changed = await this.#execute(key, plan);
       if (!changed) return this.#settle(key, plan);
       if (round >= maxRounds) throw new Error(`no rest after ${round} rounds; the last plan was "${plan.why}"`);

@@ -20,6 +20,12 @@ const TABLE = metricTable({
     type: "counter",
     labels: ["controller", "result"],
   },
+  decisions: {
+    name: "gha_controller_decisions_total",
+    help: "What was decided about objects, in one word: the same words as in the log.",
+    type: "counter",
+    labels: ["controller", "decision"],
+  },
   errors: {
     name: "controller_runtime_reconcile_errors_total",
     help: "Passes that failed.",
@@ -118,6 +124,10 @@ export class MachineryMetrics implements ControllerObserver {
       waited: (seconds) => handles.waits.observe(labels, seconds),
       worked: (seconds) => handles.works.observe(labels, seconds),
     };
+  }
+
+  decided(controller: string, why: string): void {
+    this.#handles.decisions.inc({ controller, decision: why });
   }
 
   pass(controller: string, result: PassResult, seconds: number): void {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { logOf } from "../../../src/lib/log.ts";
+import { Metrics } from "../../../src/lib/metrics.ts";
 import { VirtualClock } from "../../../src/lib/virtual_clock.ts";
 import { KubeError } from "../../../src/k8s/errors.ts";
 import { Controller, type Reconciler } from "../../../src/runtime/controller.ts";
 import type { ExecutionResult, Executor } from "../../../src/runtime/execute.ts";
+import { MachineryMetrics } from "../../../src/runtime/metrics.ts";
 import { Performer } from "../../../src/runtime/performer.ts";
 import { act, perform, type Plan, type Step } from "../../../src/runtime/plan.ts";
 import { rest } from "../../../src/runtime/plan.ts";
@@ -36,6 +38,8 @@ class Counting {
     },
   } as Executor;
 
+  readonly machinery = new Metrics();
+
   controller(decide: (count: number) => Plan<string>, extra: Partial<Reconciler<number, string>> = {}) {
     return new Controller<number, string>({
       name: "counting",
@@ -50,6 +54,7 @@ class Counting {
       clock: this.clock,
       executor: this.executor,
       concurrency: 1,
+      observer: new MachineryMetrics(this.machinery),
       log: logOf((level, message, fields) => this.lines.push(`${level} ${message} ${fields.error ?? ""}`)),
     });
   }
@@ -70,6 +75,17 @@ test("controller: a key is run until it is quiet, in one pass", async () => {
   await world.run(controller, 0);
   assert.equal(world.count.get("n/a"), 4);
   assert.deepEqual(world.order, Array(5).fill("0 n/a"));
+});
+
+test("controller: decisions are counted by their word", async () => {
+  const world = new Counting();
+  const controller = world.controller((count) => count < 4 ? act("more", CHANGE) : rest("enough"));
+  controller.enqueue("n/a");
+  await world.run(controller, 0);
+  const samples = await world.machinery.samples();
+  const decided = (why: string) =>
+    samples.get(`gha_controller_decisions_total{controller="counting",decision="${why}"}`);
+  assert.deepEqual([decided("more"), decided("enough")], [4, 1]);
 });
 
 test("controller: after two rounds other due keys go first", async () => {
