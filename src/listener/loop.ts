@@ -73,6 +73,8 @@ class Loop {
   /** Answers in a row that the server knows no acquiring of jobs. */
   #refusedOffers = 0;
   #refreshedAt = 0;
+  /** Ids of messages of this session whose deletion was refused. */
+  readonly #undeleted = new Set<number>();
 
   constructor(deps: LoopDeps, waits: LoopWaits, stop: AbortSignal, work: AbortSignal) {
     this.#deps = deps;
@@ -123,6 +125,7 @@ class Loop {
         const openedAt = this.#deps.clock.now();
         const session = await this.#own.open(this.#work);
         this.#refusedOffers = 0;
+        this.#undeleted.clear();
         await this.#begin(session, openedAt);
         return session;
       } catch (error) {
@@ -269,14 +272,20 @@ class Loop {
     }
   }
 
-  /** A message that can't be deleted comes again, and is then known: no reason to stop. */
+  /**
+   * A message that can't be deleted comes again, and is then known: no reason to stop, nor to be deaf to others for a
+   * while. Only when the same one is told again and again is there a wait between.
+   */
   async #delete(session: MessageSession, id: number): Promise<boolean> {
     try {
       await session.deleteMessage(id, { signal: this.#work });
+      this.#undeleted.delete(id);
       return true;
     } catch (error) {
       if (isLost(error) || this.#work.aborted) throw error;
-      await this.#trouble(error);
+      if (this.#undeleted.has(id)) await this.#trouble(error);
+      else this.#deps.log.warn("a message could not be deleted: it will be told again", { messageId: id, error });
+      this.#undeleted.add(id);
       return false;
     }
   }

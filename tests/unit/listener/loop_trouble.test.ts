@@ -206,6 +206,21 @@ test("a message that can't be deleted is handled once, and polling goes on", asy
   assert.equal(world.github.messages.length, 1, "the service sends it again some day");
 });
 
+test("where no message can be deleted, each new one is heard at once, and one that is told again and again is waited for", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(10);
+  world.github.fail("delete", ...Array.from({ length: 8 }, () => refuse("Forbidden")));
+  for (let i = 1; i <= 4; i++) {
+    world.github.says([assigned(i)], stats(i));
+    await world.pass(10);
+    assert.equal(world.told, `${i}/0 #${i}`);
+  }
+  const before = world.github.calls.length;
+  await world.pass(60_000); // polls that ask for everything again get all four again
+  assert.ok(world.github.calls.length - before < 40, `${world.github.calls.length - before} calls in a minute`);
+});
+
 test("a crash between the count and the deletion: the next process does it all again and counts nothing twice", async () => {
   const world = new World();
   world.cluster.addRunners("runner-1", "runner-2");
