@@ -1,19 +1,22 @@
 /**
- * Runs the tests: `npm test`. With names of groups as arguments, only those: `npm test -- unit contract`.
+ * Runs the tests: `npm test`. With names of groups as arguments, only those: `npm test -- unit contract`. Any other name
+ * is one of a file and leaves the rest of the groups out: `npm run stories -- compaction` is `stories compaction` here.
  * `--deno` runs the same files under Deno.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 interface Group {
   readonly name: string;
-  readonly files: string;
+  readonly files: string | readonly string[];
   /** What its files test in one process; others run one process a file, one after the other. */
   readonly together: boolean;
   /** Needs the binaries of a control plane and the built executable. */
   readonly cluster?: boolean;
+  /** Only where it is named: takes long. */
+  readonly onRequest?: boolean;
 }
 
 const GROUPS: readonly Group[] = [
@@ -27,23 +30,37 @@ const GROUPS: readonly Group[] = [
   { name: "smoke", files: "tests/smoke/**/*.test.ts", together: false },
   { name: "image", files: "tests/image/**/*.test.ts", together: false },
   { name: "cluster", files: "tests/cluster/**/*.test.ts", together: false, cluster: true },
+  {
+    name: "stories",
+    files: ["tests/stories/**/*.test.ts", "tests/cluster/{crash,disruption,leader}.test.ts"],
+    together: false,
+    cluster: true,
+    onRequest: true,
+  },
 ];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const args = process.argv.slice(2);
 const onDeno = args.includes("--deno");
-const wanted = args.filter((arg) => !arg.startsWith("--"));
-const unknown = wanted.filter((name) => !GROUPS.some((group) => group.name === name));
+const words = args.filter((arg) => !arg.startsWith("--"));
+const wanted = GROUPS.filter(({ name }) => words.includes(name));
+const names = words.filter((word) => !wanted.some(({ name }) => name === word));
+const nameOf = (file: string) => basename(file, ".test.ts");
+const filesOf = (group: Group) => globSync([group.files].flat(), { cwd: root }).sort();
+const unknown = names.filter((name) => !wanted.some((group) => filesOf(group).some((file) => nameOf(file) === name)));
 if (unknown.length > 0) {
-  console.error(`no such group: ${unknown.join(", ")}; there are ${GROUPS.map((group) => group.name).join(", ")}`);
+  const known = wanted.length > 0 ? wanted.flatMap(filesOf).map(nameOf) : GROUPS.map((group) => group.name);
+  console.error(
+    `no such ${wanted.length > 0 ? "file" : "group"}: ${unknown.join(", ")}; there are ${known.join(", ")}`,
+  );
   process.exit(2);
 }
 
 const hasControlPlane = controlPlaneBinaries();
 const failed: string[] = [];
 for (const group of GROUPS) {
-  if (wanted.length > 0 ? !wanted.includes(group.name) : onDeno && !group.together) continue;
-  const files = globSync(group.files, { cwd: root }).sort();
+  if (wanted.length > 0 ? !wanted.includes(group) : group.onRequest || (onDeno && !group.together)) continue;
+  const files = filesOf(group).filter((file) => names.length === 0 || names.includes(nameOf(file)));
   if (files.length === 0) continue;
   if (group.cluster && !hasControlPlane) {
     console.log(
