@@ -49,7 +49,7 @@ function statusOf(seen: Observed, standing: Standing, now: Instant) {
     conditions: conditionsOf(ars.status?.conditions, sayingsOf(seen, standing), {
       now,
       generation,
-      over: ["VersionSkew", PAUSED, POLICY_IGNORED, ...OF_CHILDREN],
+      over: ["VersionSkew", PAUSED, POLICY_IGNORED, LISTENER_IGNORED, ...OF_CHILDREN],
     }),
   };
 }
@@ -89,6 +89,7 @@ function sayingsOf(seen: Observed, standing: Standing): Saying[] {
     ...pauseSaying(seen.ars),
     ...passedOn(seen),
     ...policyOf(seen),
+    ...listenerOf(seen),
     ...skewOf(seen),
   ];
 }
@@ -122,6 +123,18 @@ function policyOf({ ars, dropsPolicy }: Observed): Saying[] {
   const message = "the CRD of EphemeralRunnerSets is older than this controller and drops runnerPolicy: apply the " +
     "controller's CRDs";
   return [{ type: POLICY_IGNORED, status: "True", reason: "OldCRD", message }];
+}
+
+const LISTENER_IGNORED = "ListenerSettingsIgnored";
+
+/** Without a listener pod nobody would see that what is said of it has no effect. */
+function listenerOf({ ars: { spec }, settings }: Observed): Saying[] {
+  const ignored = (["listenerTemplate", "listenerMetrics"] as const).filter((field) => spec?.[field] !== undefined);
+  if (settings.listenerMode !== "embedded" || ignored.length === 0) return [];
+  const fields = ignored.map((field) => `spec.${field}`).join(" and ");
+  const message = `${fields}: no effect with --listener-mode=embedded, where the controller's own endpoint has the ` +
+    `metrics of all scale sets; take the field out, or use --listener-mode=pod`;
+  return [{ type: LISTENER_IGNORED, status: "True", reason: "EmbeddedListener", message }];
 }
 
 /** Another version than ours made the object: we go on all the same, and say so. */

@@ -336,6 +336,27 @@ test("another version is told of and served: never is a user's object deleted", 
   await world.stop();
 });
 
+test("what is said of a listener pod, where there is none, is said to have no effect", async () => {
+  const spec = { listenerMetrics: { gauges: {} }, listenerTemplate: { spec: { containers: [] } } };
+  const embedded = await atWork(spec, { settings: { listenerMode: "embedded" } });
+  const told = status(embedded).of("ListenerSettingsIgnored");
+  assert.equal(told?.reason, "EmbeddedListener");
+  assert.match(
+    told?.message ?? "",
+    /^spec\.listenerTemplate and spec\.listenerMetrics: no effect .*--listener-mode=pod$/,
+  );
+  embedded.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { listenerTemplate: undefined } });
+  await embedded.pass();
+  assert.match(status(embedded).of("ListenerSettingsIgnored")?.message ?? "", /^spec\.listenerMetrics: /);
+  embedded.kube.change(AUTOSCALING_RUNNER_SETS, ARS, { spec: { listenerMetrics: undefined } });
+  await embedded.pass();
+  assert.equal(status(embedded).of("ListenerSettingsIgnored"), undefined);
+  await embedded.stop();
+  const pods = await atWork(spec);
+  assert.equal(status(pods).of("ListenerSettingsIgnored"), undefined);
+  await pods.stop();
+});
+
 test("the runner set bears exactly the labels that propagate, whoever adds others", async () => {
   const world = await atWork();
   world.kube.change(EPHEMERAL_RUNNER_SETS, ARS, { metadata: { labels: { foreign: "1", team: "wrong" } } });
