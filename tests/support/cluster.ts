@@ -59,6 +59,8 @@ export interface ClusterOptions {
   readonly apiServerFlags?: readonly string[];
   /** Nothing of ours is in it yet, neither CRDs nor rights: the test installs the charts. */
   readonly bare?: boolean;
+  /** More environment for every controller and listener. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ControllerOptions {
@@ -67,6 +69,8 @@ export interface ControllerOptions {
   readonly flags?: readonly string[];
   /** Reach the API server by this file, not as a pod does. */
   readonly kubeconfig?: string;
+  /** Where it finds the API server, when that is not at its own port of this machine. */
+  readonly apiPort?: number;
 }
 
 /** A controller's process. */
@@ -116,6 +120,9 @@ export class Cluster {
   readonly #namespaces = new Set<string>();
   readonly #made: Creatable[] = [];
   readonly #releases: Creatable[] = [];
+  readonly #env: Readonly<Record<string, string>>;
+  /** The folders of the controllers' service accounts. */
+  readonly #accounts: string[] = [];
 
   private constructor(seed: number, plane: ControlPlane, server: Listening, parts: Parts) {
     this.seed = seed;
@@ -123,6 +130,7 @@ export class Cluster {
     this.service = parts.service;
     this.#server = server;
     this.#directory = parts.directory;
+    this.#env = parts.env;
     this.program = parts.program;
     this.configUrl = `${server.url}/acme`;
     this.service.addHost(enterpriseServer(server.url));
@@ -139,7 +147,7 @@ export class Cluster {
       listener: execProgram({
         clock: systemClock,
         command: [this.program, "listener"],
-        env: { PATH: process.env.PATH ?? "", HOME: this.#directory },
+        env: { PATH: process.env.PATH ?? "", HOME: this.#directory, ...parts.env },
         folder: this.#directory,
         ca: plane.ca,
         onStart: (pid, pod) => {
@@ -153,14 +161,14 @@ export class Cluster {
 
   /** Starts everything but a controller: 6 to 15 seconds, and a build of the program when that is needed. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const { seed, behaviour, credentials, apiServerFlags } = options;
+    const { seed, behaviour, credentials, apiServerFlags, env = {} } = options;
     const directory = mkdtempSync(join(tmpdir(), "arc-cluster-"));
     const program = join(directory, "arc");
     // a build of somebody else must not change it under the test
     copyFileSync(await executable(), program, constants.COPYFILE_FICLONE);
     const random = seededRandom(seed);
     const service = new ActionsServiceSim({ clock: systemClock, random, hosts: [], behaviour, credentials });
-    const parts: Parts = { service, directory, program, answer: service.handle };
+    const parts: Parts = { service, directory, program, env, answer: service.handle };
     const server = await listen((request) => parts.answer(request));
     const plane = await controlPlane({ controllerManager: true, audit: true, apiServerFlags }).catch(async (error) => {
       service.close();
@@ -200,8 +208,8 @@ export class Cluster {
     const port = await freePort();
     const home = join(this.#directory, name);
     mkdirSync(home, { recursive: true });
-    const { kubeconfig } = options;
-    const access = kubeconfig === undefined ? await this.#podAccess(home) : { KUBECONFIG: kubeconfig };
+    const { kubeconfig, apiPort } = options;
+    const access = kubeconfig === undefined ? await this.#podAccess(home, apiPort) : { KUBECONFIG: kubeconfig };
     const health = `127.0.0.1:${port}`;
     const program = new Program({
       name,
@@ -213,6 +221,7 @@ export class Cluster {
         ...(options.flags ?? []),
       ],
       env: {
+        ...this.#env,
         ...access,
         CONTROLLER_MANAGER_POD_NAMESPACE: namespace,
         CONTROLLER_MANAGER_CONTAINER_IMAGE: "ghcr.io/example/arc:test",
@@ -227,12 +236,26 @@ export class Cluster {
   }
 
   /** What a pod of the controller has: where the API server is, and the files of its service account. */
-  async #podAccess(home: string): Promise<Record<string, string>> {
+  async #podAccess(home: string, apiPort?: number): Promise<Record<string, string>> {
+    this.#accounts.push(home);
+    await this.#writeAccount(home);
+    const { hostname, port } = new URL(this.plane.url);
+    return {
+      KUBERNETES_SERVICE_HOST: hostname,
+      KUBERNETES_SERVICE_PORT: String(apiPort ?? port),
+      ARC_SERVICE_ACCOUNT_DIR: home,
+    };
+  }
+
+  async #writeAccount(home: string): Promise<void> {
     const { namespace, name } = CONTROLLER;
     const token = await this.plane.serviceAccountToken(namespace, name);
     await writeMount(home, new Map([["token", token], ["ca.crt", this.plane.ca], ["namespace", namespace]]));
-    const { hostname, port } = new URL(this.plane.url);
-    return { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, ARC_SERVICE_ACCOUNT_DIR: home };
+  }
+
+  /** Gives the controllers new tokens, as their kubelet does: one is valid for an hour. */
+  async renewTokens(): Promise<void> {
+    for (const home of this.#accounts) await this.#writeAccount(home);
   }
 
   /** Waits until a controller says that it is ready. @throws Error with its log's end when it has ended, or is not */
@@ -359,6 +382,7 @@ interface Parts {
   readonly service: ActionsServiceSim;
   readonly directory: string;
   readonly program: string;
+  readonly env: Readonly<Record<string, string>>;
   answer: Transport;
 }
 
