@@ -1,8 +1,14 @@
-/** Real servers on loopback ports, for tests of what speaks to the network. All of them end with {@link withServers}. */
+/** Real servers on loopback ports, for tests of what speaks to the network. */
 import * as http from "node:http";
 import * as https from "node:https";
 import * as net from "node:net";
 import type { Identity } from "./pki.ts";
+
+/** Servers that whoever opened them closes. */
+export interface OpenServers extends Servers {
+  /** Ends all of them, and their connections. */
+  close(): Promise<void>;
+}
 
 /** Starts servers that live as long as the test. */
 export interface Servers {
@@ -19,6 +25,8 @@ export interface ProxyOptions {
   readonly authorization?: string;
   /** Serves TLS itself. */
   readonly identity?: Identity;
+  /** The port behind a name's well-known one, by name. */
+  readonly ports?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -32,6 +40,16 @@ export interface TestProxy {
 
 /** Runs `body` and ends all servers and connections that it started. */
 export async function withServers(body: (servers: Servers) => Promise<void>): Promise<void> {
+  const servers = openServers();
+  try {
+    await body(servers);
+  } finally {
+    await servers.close();
+  }
+}
+
+/** For tests of which several share the servers. */
+export function openServers(): OpenServers {
   const open: net.Server[] = [];
   const sockets = new Set<net.Socket>();
   const start = async (server: net.Server): Promise<number> => {
@@ -46,7 +64,7 @@ export async function withServers(body: (servers: Servers) => Promise<void>): Pr
     if (address === null || typeof address === "string") throw new Error("no port");
     return address.port;
   };
-  const servers: Servers = {
+  return {
     http: async (handler) => `http://127.0.0.1:${await start(http.createServer(handler))}`,
     async https({ cert, key, ca }, handler) {
       const clients = ca ? { ca, requestCert: true, rejectUnauthorized: false } : {};
@@ -57,16 +75,15 @@ export async function withServers(body: (servers: Servers) => Promise<void>): Pr
       return { asked, port: await start(proxyServer(options, asked, sockets)) };
     },
     tcp: (handler) => start(net.createServer(handler)),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(open.map((server) => new Promise((resolve) => server.close(resolve))));
+    },
   };
-  try {
-    await body(servers);
-  } finally {
-    for (const socket of sockets) socket.destroy();
-    await Promise.all(open.map((server) => new Promise((resolve) => server.close(resolve))));
-  }
 }
 
-function proxyServer({ authorization, identity }: ProxyOptions, asked: string[], sockets: Set<net.Socket>): net.Server {
+function proxyServer(options: ProxyOptions, asked: string[], sockets: Set<net.Socket>): net.Server {
+  const { authorization, identity, ports = {} } = options;
   const server = identity ? https.createServer(identity) : http.createServer();
   server.on("request", (request: http.IncomingMessage, response: http.ServerResponse) => {
     asked.push(`${request.method} ${request.url}`);
@@ -87,8 +104,8 @@ function proxyServer({ authorization, identity }: ProxyOptions, asked: string[],
     if (authorization && request.headers["proxy-authorization"] !== authorization) {
       return socket.end("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
     }
-    const { port } = new URL(`http://${request.url}`);
-    const onward = net.connect(Number(port), "127.0.0.1", () => {
+    const { hostname, port } = new URL(`tunnel://${request.url}`);
+    const onward = net.connect(ports[hostname] ?? Number(port), "127.0.0.1", () => {
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
       onward.write(head);
       onward.pipe(socket);
