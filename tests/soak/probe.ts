@@ -1,0 +1,178 @@
+/**
+ * What a process of the program holds, looked at from outside by Node's inspector: memory after a full collection, open
+ * sockets and files, timers, and the entries of every Map and Set that is alive. The program knows nothing of it: it is
+ * started with {@link PROBE_ENV} and woken by a signal.
+ */
+import { readdirSync, readlinkSync } from "node:fs";
+import process from "node:process";
+import { usageOf } from "../support/program.ts";
+import { eventually } from "../support/eventually.ts";
+
+/** The environment of a process that is to be probed: each gets a port of its own. */
+export const PROBE_ENV = { NODE_OPTIONS: "--inspect-port=127.0.0.1:0" };
+
+/** Everything that is counted of a process; megabytes or pieces. */
+export interface Held {
+  readonly "rss MB": number;
+  /** Of JavaScript, after a full collection. */
+  readonly "heap MB": number;
+  readonly sockets: number;
+  readonly files: number;
+  readonly timers: number;
+  /** What else keeps the event loop alive. */
+  readonly handles: number;
+  readonly "map entries": number;
+  readonly "set entries": number;
+}
+
+/** A large Map or Set, for people: its size, and one of its keys. */
+export interface Large {
+  readonly kind: "Map" | "Set";
+  readonly size: number;
+  readonly key: string;
+}
+
+/** Run in the process: the sizes of all collections of a kind. */
+const SIZES = `function () {
+  const large = this.filter((each) => each.size >= 20).sort((a, b) => b.size - a.size).slice(0, 12);
+  const keyOf = (each) => {
+    const key = each.keys().next().value;
+    return typeof key === "string" ? key.slice(0, 60) : typeof key;
+  };
+  return {
+    entries: this.reduce((sum, each) => sum + each.size, 0),
+    large: large.map((each) => ({ size: each.size, key: keyOf(each) })),
+  };
+}`;
+const PROCESS = `(() => {
+  const info = process.getActiveResourcesInfo();
+  const timers = info.filter((name) => name === "Timeout").length;
+  return { heap: process.memoryUsage().heapUsed, timers, handles: info.length - timers };
+})()`;
+
+interface Reply {
+  readonly id: number;
+  readonly error?: { readonly message: string };
+  readonly result?: Remote;
+}
+
+interface Remote {
+  readonly result?: { readonly objectId?: string; readonly value?: unknown };
+  readonly objects?: { readonly objectId?: string };
+}
+
+interface Sizes {
+  readonly entries: number;
+  readonly large: readonly { readonly size: number; readonly key: string }[];
+}
+
+const ANSWER_MS = 30_000;
+
+export class Probe {
+  readonly pid: number;
+  /** The largest collections at the last look. */
+  large: readonly Large[] = [];
+  readonly #socket: WebSocket;
+  readonly #waiting = new Map<number, (reply: Reply) => void>();
+  #next = 1;
+
+  private constructor(pid: number, socket: WebSocket) {
+    this.pid = pid;
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      const reply = JSON.parse(String(data)) as Reply;
+      this.#waiting.get(reply.id)?.(reply);
+      this.#waiting.delete(reply.id);
+    });
+  }
+
+  /** Wakes a process's inspector. @param log what the process has written so far */
+  static async of(pid: number, log: () => string): Promise<Probe> {
+    process.kill(pid, "SIGUSR1");
+    const url = await eventually(
+      `the inspector of ${pid} answers`,
+      async () => /Debugger listening on (ws:\S+)/.exec(log())?.[1],
+    );
+    const socket = new WebSocket(url);
+    await new Promise<void>((resolve, reject) => {
+      socket.addEventListener("open", () => resolve(), { once: true });
+      socket.addEventListener("error", () => reject(new Error(`no connection to ${url}`)), { once: true });
+    });
+    return new Probe(pid, socket);
+  }
+
+  /** Looks once; takes the process a fraction of a second. @throws Error when it has ended */
+  async look(): Promise<Held> {
+    await this.#send("HeapProfiler.collectGarbage");
+    const maps = await this.#sizes("Map");
+    const sets = await this.#sizes("Set");
+    this.large = [
+      ...maps.large.map((each) => ({ kind: "Map" as const, ...each })),
+      ...sets.large
+        .map((each) => ({ kind: "Set" as const, ...each })),
+    ];
+    await this.#send("Runtime.releaseObjectGroup", { objectGroup: GROUP });
+    await this.#send("HeapProfiler.collectGarbage");
+    const { result } = await this.#send("Runtime.evaluate", { expression: PROCESS, returnByValue: true });
+    const { heap, timers, handles } = result?.value as { heap: number; timers: number; handles: number };
+    return {
+      "rss MB": usageOf(this.pid).rssMb,
+      "heap MB": heap / 2 ** 20,
+      ...openFiles(this.pid),
+      timers,
+      handles,
+      "map entries": maps.entries,
+      "set entries": sets.entries,
+    };
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  async #sizes(kind: "Map" | "Set"): Promise<Sizes> {
+    const expression = `${kind}.prototype`;
+    const { result } = await this.#send("Runtime.evaluate", { expression, objectGroup: GROUP });
+    const query = { prototypeObjectId: result?.objectId, objectGroup: GROUP };
+    const { objects } = await this.#send("Runtime.queryObjects", query);
+    const call = { objectId: objects?.objectId, functionDeclaration: SIZES, returnByValue: true };
+    return (await this.#send("Runtime.callFunctionOn", call)).result?.value as Sizes;
+  }
+
+  #send(method: string, params: Record<string, unknown> = {}): Promise<Remote> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      const fail = (why: string) => {
+        clearTimeout(late);
+        this.#waiting.delete(id);
+        this.#socket.removeEventListener("close", gone);
+        reject(new Error(`${method} on ${this.pid}: ${why}`));
+      };
+      const gone = () => fail("the process has ended");
+      const late = setTimeout(() => fail("no answer"), ANSWER_MS);
+      this.#socket.addEventListener("close", gone);
+      this.#waiting.set(id, ({ error, result = {} }) => {
+        if (error) return fail(error.message);
+        clearTimeout(late);
+        this.#socket.removeEventListener("close", gone);
+        resolve(result);
+      });
+      if (this.#socket.readyState !== WebSocket.OPEN) return gone();
+      this.#socket.send(JSON.stringify({ id, method, params }));
+    });
+  }
+}
+
+const GROUP = "probe";
+
+function openFiles(pid: number): { readonly sockets: number; readonly files: number } {
+  const names = readdirSync(`/proc/${pid}/fd`);
+  const isSocket = (name: string) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${name}`).startsWith("socket:");
+    } catch {
+      return false; // it was closed in this moment
+    }
+  };
+  return { sockets: names.filter(isSocket).length, files: names.length };
+}
