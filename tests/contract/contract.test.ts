@@ -7,6 +7,7 @@ import { haveControlPlane, whyNoControlPlane } from "../support/control_plane.ts
 import { builtIn } from "./cases/built_in.ts";
 import { create, schema } from "./cases/create.ts";
 import { apply, patches, strategic } from "./cases/patch.ts";
+import { disruption } from "./cases/disruption.ts";
 import { discovery } from "./cases/discovery.ts";
 import { list } from "./cases/list.ts";
 import { definitions, namespaces } from "./cases/namespaces.ts";
@@ -38,6 +39,7 @@ const TABLES: Record<string, Record<string, Case>> = {
   remove,
   finalizers,
   pods,
+  disruption,
   owners,
   namespaces,
   definitions,

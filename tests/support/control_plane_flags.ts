@@ -32,6 +32,7 @@ const CONTROLLERS = [
   "serviceaccount-token-controller",
   "root-ca-certificate-publisher-controller",
   "clusterrole-aggregation-controller",
+  "disruption-controller",
 ];
 
 /** The command line of one process. */

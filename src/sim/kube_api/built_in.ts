@@ -9,6 +9,11 @@ export function prepared(object: Obj): Obj {
   switch (object.kind) {
     case "Pod":
       return preparedPod(object);
+    case "PodDisruptionBudget":
+      return {
+        ...object,
+        status: { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },
+      };
     case "Secret":
       return preparedSecret(object);
     case "Namespace":
@@ -105,6 +110,8 @@ export function builtInErrors(object: Obj): FieldError[] {
       return roleRefErrors(object);
     case "Lease":
       return leaseErrors(object);
+    case "PodDisruptionBudget":
+      return budgetErrors(object);
     default:
       return [];
   }
@@ -179,6 +186,27 @@ function leaseErrors(lease: Obj): FieldError[] {
   }
   if (typeof transitions === "number" && transitions < 0) {
     errors.push(invalidValue("spec.leaseTransitions", transitions, "must be greater than or equal to 0"));
+  }
+  return errors;
+}
+
+const EVICTION_POLICIES = ["AlwaysAllow", "IfHealthyBudget"];
+
+function budgetErrors(budget: Obj): FieldError[] {
+  const spec = asObject(budget.spec) ?? {};
+  const errors: FieldError[] = [];
+  if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {
+    errors.push(invalidValue("spec", spec, "minAvailable and maxUnavailable cannot be both set"));
+  }
+  for (const field of ["minAvailable", "maxUnavailable"]) {
+    const value = spec[field];
+    if (typeof value === "number" && value < 0) {
+      errors.push(invalidValue(`spec.${field}`, value, "must be greater than or equal to 0"));
+    }
+  }
+  const policy = textAt(spec, "unhealthyPodEvictionPolicy");
+  if (policy !== "" && !EVICTION_POLICIES.includes(policy)) {
+    errors.push(unsupported("spec.unhealthyPodEvictionPolicy", policy, EVICTION_POLICIES));
   }
   return errors;
 }

@@ -49,6 +49,16 @@ export const BUILT_IN_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   ClusterRole: [CREATED],
   RoleBinding: [text("Role", roleOf), AGE],
   ClusterRoleBinding: [text("Role", roleOf), AGE],
+  PodDisruptionBudget: [
+    text("Min Available", (budget) => String(at(budget, "spec", "minAvailable") ?? "N/A")),
+    text("Max Unavailable", (budget) => String(at(budget, "spec", "maxUnavailable") ?? "N/A")),
+    {
+      name: "Allowed Disruptions",
+      type: "integer",
+      cell: (budget) => Number(at(budget, "status", "disruptionsAllowed")),
+    },
+    AGE,
+  ],
   Lease: [text("Holder", (lease) => textAt(lease, "spec", "holderIdentity")), AGE],
   CustomResourceDefinition: [
     text("Scope", (crd) => textAt(crd, "spec", "scope")),

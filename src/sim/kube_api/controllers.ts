@@ -1,7 +1,8 @@
-/** The cluster's own controllers: namespaces end, default accounts come, CRDs are served, quotas are counted. */
+/** The cluster's own controllers: namespaces end, default accounts come, CRDs are served, quotas and budgets are counted. */
 import { rfc3339 } from "../../lib/clock.ts";
 import { remove } from "./deletes.ts";
-import { CRDS, kindOfCrd, NAMESPACES, QUOTAS, SERVICE_ACCOUNTS } from "./kinds.ts";
+import { BUDGET_DELAY_MS, countBudgets } from "./disruption.ts";
+import { BUDGETS, CRDS, kindOfCrd, NAMESPACES, PODS, QUOTAS, SERVICE_ACCOUNTS } from "./kinds.ts";
 import { newMeta } from "./meta.ts";
 import { quotaStatus } from "./quota.ts";
 import type { Entry, StoredChange } from "./storage.ts";
@@ -29,6 +30,7 @@ export class Controllers {
   readonly #after: After;
   readonly #ending = new Set<string>();
   #countingQuotas = false;
+  #countingBudgets = false;
 
   constructor(world: World, delays: ControllerDelays, after: After) {
     this.#world = world;
@@ -41,6 +43,7 @@ export class Controllers {
     if (change.kind === NAMESPACES) this.#namespaceChanged(change);
     else if (change.kind === CRDS) this.#crdChanged(change);
     this.#countQuotas();
+    if (change.kind === PODS || change.kind === BUDGETS) this.#countBudgets();
   }
 
   #namespaceChanged({ key, before, after }: StoredChange): void {
@@ -144,6 +147,15 @@ export class Controllers {
     if (left > 0) return this.#after(NAMESPACE_RETRY_MS, () => this.#endCrd(current, kind));
     const { finalizers: _, ...metadata } = current.object.metadata;
     storage.remove(CRDS, current, { ...current.object, metadata });
+  }
+
+  #countBudgets(): void {
+    if (this.#countingBudgets || this.#world.storage.table(BUDGETS).size === 0) return;
+    this.#countingBudgets = true;
+    this.#after(BUDGET_DELAY_MS, () => {
+      this.#countingBudgets = false;
+      countBudgets(this.#world);
+    });
   }
 
   #countQuotas(): void {

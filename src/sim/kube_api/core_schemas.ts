@@ -4,6 +4,7 @@ import type { Schema } from "./types.ts";
 
 const TEXT: Schema = { type: "string" };
 const NUMBER: Schema = { type: "integer" };
+const NUMBER_OR_TEXT: Schema = { "x-kubernetes-int-or-string": true };
 const BOOLEAN: Schema = { type: "boolean" };
 const TEXTS: Schema = { type: "object", additionalProperties: TEXT };
 const TEXT_LIST: Schema = { type: "array", items: TEXT };
@@ -74,6 +75,17 @@ export const CORE_SCHEMAS: Readonly<Record<string, Schema>> = {
       acquireTime: MICRO_TIME,
       renewTime: MICRO_TIME,
     }),
+  }),
+  PodDisruptionBudget: kind([], {
+    spec: fields(["unhealthyPodEvictionPolicy"], {
+      minAvailable: NUMBER_OR_TEXT,
+      maxUnavailable: NUMBER_OR_TEXT,
+      selector: fields([], {
+        matchLabels: TEXTS,
+        matchExpressions: list(fields(["key", "operator"], { values: TEXT_LIST })),
+      }),
+    }),
+    status: ANY,
   }),
   Event: kind(EVENT_TEXTS, {
     involvedObject: REFERENCE,

@@ -65,6 +65,12 @@ export const EVENTS = builtIn("", "v1", "Event", "events", {
   shortNames: ["ev"],
   fields: [...EVENT_FIELDS, "reason", "reportingComponent", "source", "type"],
 });
+export const BUDGETS = builtIn("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", {
+  shortNames: ["pdb"],
+  status: true,
+  unconditionalUpdate: false,
+  counted: true,
+});
 export const NODES = builtIn("", "v1", "Node", "nodes", {
   shortNames: ["no"],
   namespaced: false,
@@ -91,6 +97,7 @@ export const BUILT_IN: readonly Kind[] = [
   SECRETS,
   SERVICE_ACCOUNTS,
   CRDS,
+  BUDGETS,
   builtIn("coordination.k8s.io", "v1", "Lease", "leases", { unconditionalUpdate: false }),
   builtIn(RBAC, "v1", "Role", "roles"),
   builtIn(RBAC, "v1", "RoleBinding", "rolebindings"),

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { rfc3339 } from "../../lib/clock.ts";
 import { uuid } from "../../lib/random.ts";
-import { remove } from "./deletes.ts";
+import { evict } from "./disruption.ts";
 import { SERVICE_ACCOUNTS } from "./kinds.ts";
 import { badRequest, conflict, methodNotAllowed, noSuchResource, notImplemented } from "./status.ts";
 import type { Route } from "./requests.ts";
@@ -30,7 +30,10 @@ export function subresource(world: World, tokens: Tokens, method: string, route:
   if (/^pods\/(exec|attach|portforward|proxy)/.test(which)) throw notImplemented(which);
   const handlers: Readonly<Record<string, () => Answer>> = {
     "pods/binding": () => bind(world, route, body),
-    "pods/eviction": () => evict(world, route),
+    "pods/eviction": () => {
+      evict(world, namespace, name, body);
+      return { code: 201, body: { ...SUCCESS, code: 201 } };
+    },
     "serviceaccounts/token": () => tokens.request(namespace, name, body),
   };
   const handler = handlers[which];
@@ -58,11 +61,6 @@ function bind(world: World, { kind, namespace, name }: Route, body: unknown): An
     spec: { ...asObject(object.spec), nodeName: node },
     status: { ...status, conditions: [...others, condition] },
   });
-  return { code: 201, body: { ...SUCCESS, code: 201 } };
-}
-
-function evict(world: World, { kind, namespace, name }: Route): Answer {
-  remove(world, { kind, namespace, name }, { propagation: "Background", dryRun: false });
   return { code: 201, body: { ...SUCCESS, code: 201 } };
 }
 
