@@ -4,9 +4,22 @@ import { Secrets } from "../lib/secrets.ts";
 import { CONTROLLER_OPTIONS } from "./options.ts";
 import { startOf } from "./parse.ts";
 
+const ABOUT = {
+  summary: "Turns queued jobs into runner pods. In a pod it uses the pod's service account; elsewhere a kubeconfig.",
+  examples: [
+    ["arc controller --log-level=info --log-format=json --metrics-addr=:8080", "in a pod, as the chart calls it"],
+    [
+      "CONTROLLER_MANAGER_POD_NAMESPACE=arc-systems CONTROLLER_MANAGER_CONTAINER_IMAGE=ghcr.io/example/arc:0.14.2 " +
+      "arc controller --context=my-cluster",
+      "from this machine, on the cluster of a kubeconfig's context",
+    ],
+    ["arc controller --listener-mode=embedded --watch-single-namespace=team-a", "one namespace, and no listener pods"],
+  ],
+} as const;
+
 /** `arc controller`. Exit codes: 0 asked to end, 1 it could not start or lost its lease, 2 bad options. */
 export async function run(args: readonly string[], io: Runtime): Promise<number> {
-  const start = startOf("arc controller", "The controller.", CONTROLLER_OPTIONS, args, io);
+  const start = startOf("arc controller", ABOUT, CONTROLLER_OPTIONS, args, io);
   if (!start.run) return start.exitCode;
   const { values, given, warnings } = start;
   const secrets = new Secrets();

@@ -274,16 +274,28 @@ function withoutRunnersSecrets(secrets: Caches["uncached"]["secrets"]): Overlay<
   };
 }
 
-/** While lists are missing, says once a while which and why: a missing definition is the usual cause. */
+/** When lists are missing: the first look is for those that nothing has been heard of, later ones remind of all. */
+const FIRST_LOOK_MS = 5_000;
+const REMINDER_MS = 30_000;
+const LAST_REMINDER_MS = 600_000;
+
+/** While lists are missing, says now and then which and why; each informer has told its own trouble once already. */
 async function sayWhatIsMissing(
   informers: readonly { readonly state: Informer<KubeObject>["state"] }[],
   { clock, log, signal }: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
-  for (let waitMs = 5_000;; waitMs = Math.min(waitMs * 2, 60_000)) {
-    const woken = await clock.sleep(waitMs, signal).then(() => true, () => false);
-    if (!woken) return;
-    for (const { state } of informers) {
-      if (!state.synced) log.warn("waiting for a list", { kind: state.kind, why: state.lastError ?? "no answer yet" });
-    }
+  const passes = (ms: number) => clock.sleep(ms, signal).then(() => true, () => false);
+  const missing = () => informers.map(({ state }) => state).filter(({ synced }) => !synced);
+  if (!await passes(FIRST_LOOK_MS)) return;
+  sayMissing(missing().filter(({ lastError }) => lastError === undefined), log);
+  for (let ms = REMINDER_MS; await passes(ms); ms = Math.min(ms * 2, LAST_REMINDER_MS)) sayMissing(missing(), log);
+}
+
+/** One line for all kinds that are missing for one cause: usually it is one custom resource definition after the other. */
+function sayMissing(states: readonly Informer<KubeObject>["state"][], log: Log): void {
+  const byCause = Map.groupBy(states, ({ lastCause }) => lastCause);
+  for (const alike of byCause.values()) {
+    const kinds = [...new Set(alike.map(({ kind }) => kind))].join(", ");
+    log.warn("waiting for a list", { kinds, why: alike[0]?.lastError ?? "no answer yet" });
   }
 }

@@ -18,6 +18,7 @@ import { Secrets } from "../lib/secrets.ts";
 import type { Version } from "../lib/version.ts";
 import { type ListenerConfig, parseConfig } from "../listener/config.ts";
 import { LoopHealth } from "../listener/health.ts";
+import { KeptSession } from "../listener/kept_session.ts";
 import { LiveConfig } from "../listener/live_config.ts";
 import { runLoop } from "../listener/loop.ts";
 import { withVaultSecret } from "../listener/vaulted.ts";
@@ -30,6 +31,14 @@ import { LISTENER_OPTIONS } from "./options.ts";
 import { startOf } from "./parse.ts";
 import { readPatiently, vaultsOf } from "./vaults.ts";
 
+const ABOUT = {
+  summary: "Listens to the messages of one scale set and says how many runners are wanted. The controller starts it.",
+  examples: [
+    ["LISTENER_CONFIG_PATH=/etc/gha-listener/config.json arc listener", "in a pod, as the controller calls it"],
+    ["arc listener --config=config.json --context=my-cluster", "from this machine, with a copy of the config"],
+  ],
+} as const;
+
 /** How often the config file is looked at. */
 const CONFIG_EVERY_MS = 5000;
 
@@ -39,7 +48,8 @@ export interface ListenerDeps {
   readonly configText: () => Promise<string>;
   /** The texts that differ from the one before, until the signal is aborted. Without it the config never changes. */
   readonly configChanges?: (known: string, signal: AbortSignal) => AsyncIterable<string>;
-  readonly kube: KubeClient;
+  /** Asked for once the config is known to be good. @throws KubeConfigError when there is no way to the API server */
+  readonly kube: () => Promise<KubeClient>;
   readonly transports: TransportFactory;
   readonly proxy?: ProxySettings;
   readonly clock: Clock;
@@ -62,7 +72,7 @@ export interface ListenerDeps {
 
 /** `arc listener`. */
 export async function run(args: readonly string[], io: Runtime): Promise<number> {
-  const start = startOf("arc listener", "The listener of one scale set.", LISTENER_OPTIONS, args, io);
+  const start = startOf("arc listener", ABOUT, LISTENER_OPTIONS, args, io);
   if (!start.run) return start.exitCode;
   const { config: path, kubeconfig, context } = start.values;
   const { clock, random, version } = io;
@@ -78,16 +88,6 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
       write: (line) => io.stderr.write(line),
     });
   const startLog = log({ logLevel: "info", logFormat: "text" });
-  let kube: KubeClient;
-  try {
-    const server = await serverOf({ kubeconfig, context }, { machine: io, transports: nodeTransports, secrets });
-    const userAgent = `arc-listener/${version.version}`;
-    kube = new HttpKubeClient({ server, clock, random, userAgent, log: startLog });
-  } catch (error) {
-    if (!(error instanceof KubeConfigError)) throw error;
-    complain(`arc listener: ${messageOf(error)}`);
-    return 1;
-  }
   const vaults = vaultsOf(io, nodeTransports, startLog);
   return await runListener({
     configText: async () => await withVaultSecret(await io.readText(path), vaults, true),
@@ -99,7 +99,11 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
         signal,
         onUnreadable: (error) => startLog.warn("the config can't be read: the one before stays in force", { error }),
       }),
-    kube,
+    kube: async () => {
+      const server = await serverOf({ kubeconfig, context }, { machine: io, transports: nodeTransports, secrets });
+      const userAgent = `arc-listener/${version.version}`;
+      return new HttpKubeClient({ server, clock, random, userAgent, log: startLog });
+    },
     transports: nodeTransports,
     proxy: proxyFromEnv(io.env),
     clock,
@@ -119,7 +123,7 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
 
 /**
  * Listens until `signal` is aborted.
- * @returns the exit code: 0, or 2 when the config that it starts with can't be used
+ * @returns the exit code: 0; 2 when the config that it starts with can't be used; 1 when there is no way to a cluster
  */
 export async function runListener(deps: ListenerDeps, signal: AbortSignal): Promise<number> {
   let live: LiveConfig;
@@ -137,10 +141,18 @@ export async function runListener(deps: ListenerDeps, signal: AbortSignal): Prom
     deps.complain(`arc listener: ${messageOf(error)}`);
     return 2;
   }
+  let kube: KubeClient;
+  try {
+    kube = await deps.kube();
+  } catch (error) {
+    if (!(error instanceof KubeConfigError)) throw error;
+    deps.complain(`arc listener: ${messageOf(error)}`);
+    return 1;
+  }
   const ending = new AbortController();
   const watching = follow(live, text, deps, ending.signal);
   try {
-    while (!signal.aborted) await listenOnce(live, deps, signal);
+    while (!signal.aborted) await listenOnce(live, kube, deps, signal);
     return 0;
   } finally {
     ending.abort(new Error("the listener has ended"));
@@ -149,8 +161,13 @@ export async function runListener(deps: ListenerDeps, signal: AbortSignal): Prom
 }
 
 /** Listens as one config says, until the end or until a config that says something quite different. */
-async function listenOnce(live: LiveConfig, deps: ListenerDeps, signal: AbortSignal): Promise<void> {
-  const { clock, random, kube, version, waits } = deps;
+async function listenOnce(
+  live: LiveConfig,
+  kube: KubeClient,
+  deps: ListenerDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, random, version, waits } = deps;
   const { config, era } = live;
   const log = deps.log(config).with({ scaleSet: config.scaleSetName, namespace: config.runnerSet.namespace });
   const metrics = new Metrics();
@@ -176,6 +193,7 @@ async function listenOnce(live: LiveConfig, deps: ListenerDeps, signal: AbortSig
       onChange: (listener) => live.subscribe(listener),
       onRefused: () => void reread(live, deps, log),
       onMissing: (signal) => missing.send(signal),
+      sessions: new KeptSession(kube, runnerSet),
       waits,
     }, AbortSignal.any([signal, era]));
     log.info("listening has ended");

@@ -34,18 +34,21 @@ export function listenerProgram(shared: InProcessListeners): ListenerProgram {
     return await runListener({
       configText: () => configText(context, path),
       configChanges: (known, signal) => changesOf(context.files, path, known, signal),
-      kube: new HttpKubeClient({
-        server: {
-          baseUrl: shared.kubeUrl?.() ?? context.kubeUrl,
-          transport: until(context.kill, shared.kubeTransport),
-          authorization: () => Promise.resolve(`Bearer ${token}`),
-          namespace: context.pod.metadata?.namespace ?? "",
-        },
-        clock,
-        random,
-        log,
-        userAgent: `arc-listener/${version.version}`,
-      }),
+      kube: () =>
+        Promise.resolve(
+          new HttpKubeClient({
+            server: {
+              baseUrl: shared.kubeUrl?.() ?? context.kubeUrl,
+              transport: until(context.kill, shared.kubeTransport),
+              authorization: () => Promise.resolve(`Bearer ${token}`),
+              namespace: context.pod.metadata?.namespace ?? "",
+            },
+            clock,
+            random,
+            log,
+            userAgent: `arc-listener/${version.version}`,
+          }),
+        ),
       transports: (options) => until(context.kill, shared.transports(options)),
       proxy: proxyFromEnv(context.env),
       clock,

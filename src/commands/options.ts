@@ -1,6 +1,7 @@
 /** The flags and variables of each command: what the parsers, the types of the values and the help are made of. */
 import { LOG_LEVELS } from "../lib/log.ts";
 import { type Option, optionTable } from "../lib/options.ts";
+import { parseListenAddress } from "../server/listen.ts";
 
 const LEGACY = "it belongs to the legacy mode of runner deployments, which this controller does not have";
 
@@ -126,6 +127,7 @@ export const CONTROLLER_OPTIONS = optionTable({
   listenerMetricsAddr: {
     flag: "listener-metrics-addr",
     type: "string",
+    check: parseListenAddress,
     unit: "ADDRESS",
     default: ":8080",
     group: "Listeners",
@@ -146,15 +148,17 @@ export const CONTROLLER_OPTIONS = optionTable({
     default: 2,
     unit: "runners",
     group: "Speed",
-    help: "How many runners are worked on at once. 2, which the charts always pass, means: not chosen (50).",
+    whenAbsent: "50 runners",
+    help: "How many runners are worked on at once. The charts always pass 2: it means that nobody has chosen, so 50.",
   },
   syncPeriod: {
     flag: "sync-period",
     type: "duration",
     min: 0,
     default: 60_000,
+    whenAbsent: "10m",
     group: "Speed",
-    help: "How often what is not watched is looked at again; without the flag every 10m.",
+    help: "How often what is not watched is looked at again.",
   },
   clientQps: {
     flag: "k8s-client-rate-limiter-qps",
@@ -163,7 +167,8 @@ export const CONTROLLER_OPTIONS = optionTable({
     default: 20,
     unit: "requests a second",
     group: "Speed",
-    help: "A limit of requests per kind of resource; without the flag there is none.",
+    whenAbsent: "no limit; 20 when only the burst is given",
+    help: "A limit of requests to the API server, in requests a second per kind of resource.",
   },
   clientBurst: {
     flag: "k8s-client-rate-limiter-burst",
@@ -172,6 +177,7 @@ export const CONTROLLER_OPTIONS = optionTable({
     default: 30,
     unit: "requests",
     group: "Speed",
+    whenAbsent: "no limit; 30 when only the limit is given",
     help: "How many requests may go above that limit for a moment.",
   },
   workqueueRateLimiter: {
@@ -209,6 +215,7 @@ export const CONTROLLER_OPTIONS = optionTable({
   metricsAddr: {
     flag: "metrics-addr",
     type: "string",
+    check: parseListenAddress,
     unit: "ADDRESS",
     default: ":8080",
     group: "Health and metrics",
@@ -217,6 +224,7 @@ export const CONTROLLER_OPTIONS = optionTable({
   healthAddr: {
     flag: "health-probe-bind-address",
     type: "string",
+    check: parseListenAddress,
     unit: "ADDRESS",
     default: "",
     group: "Health and metrics",

@@ -1,5 +1,5 @@
 import { type OptionTable, parseOptions, type Values } from "../lib/options.ts";
-import { helpOf } from "../lib/options_help.ts";
+import { type About, helpOf } from "../lib/options_help.ts";
 import type { Runtime } from "../lib/runtime.ts";
 
 /** What a command starts from: its options, or the exit code when there is nothing to run. */
@@ -12,10 +12,10 @@ export type Start<T extends OptionTable> =
   }
   | { readonly run: false; readonly exitCode: number };
 
-/** Reads a command's options; help goes to stdout (exit code 0), an error to stderr in one line (exit code 2). */
+/** Reads a command's options; help goes to stdout (exit code 0), what is wrong to stderr (exit code 2). */
 export function startOf<T extends OptionTable>(
   command: string,
-  summary: string,
+  about: string | About,
   table: T,
   args: readonly string[],
   io: Runtime,
@@ -25,7 +25,7 @@ export function startOf<T extends OptionTable>(
     case "values":
       return { run: true, values: parsed.values, given: parsed.given, warnings: parsed.warnings };
     case "help":
-      io.stdout.write(helpOf(command, summary, table));
+      io.stdout.write(helpOf(command, typeof about === "string" ? { summary: about } : about, table));
       return { run: false, exitCode: 0 };
     case "error":
       io.stderr.write(`${parsed.message}\n`);

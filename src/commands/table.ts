@@ -55,7 +55,10 @@ export function commandOf(names: readonly string[], args: readonly string[]): Ch
   });
   if (called) return { kind: "run", command: called, args };
   const [first, ...rest] = args;
-  if (first === undefined || ["help", "--help", "-help", "-h"].includes(first)) return { kind: "help" };
+  const asksForHelp = first !== undefined && ["help", "--help", "-help", "-h"].includes(first);
+  // `arc help controller` is what people try who know git or go.
+  if (asksForHelp && rest[0] !== undefined && !rest[0].startsWith("-")) return commandOf([], [rest[0], "--help"]);
+  if (first === undefined || asksForHelp) return { kind: "help" };
   if (["--version", "-version"].includes(first)) return { kind: "run", command: "version", args: rest };
   const command = known.find((name) => name === first || COMMANDS[name].alias === first);
   if (command) return { kind: "run", command, args: rest };
@@ -75,7 +78,7 @@ export function mainHelp(version: Version): string {
     "",
     ...lines,
     "",
-    "arc COMMAND --help lists the flags of a command.",
+    "arc COMMAND --help (or arc help COMMAND) lists the flags of a command, with examples.",
     "",
   ].join("\n");
 }

@@ -1,7 +1,7 @@
 /** One call over the wire: headers, deadline, retries, and the meaning of an answer that is an error. */
 import { type BackoffOptions, delayOf } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
-import { call, hostOf, type HttpReply, type Transport, TransportError } from "../lib/http.ts";
+import { call, hostOf, type HttpReply, type Transport, TransportError, type TransportFailure } from "../lib/http.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
@@ -114,11 +114,18 @@ export class Wire {
       return refusal({ ...reply, text: withoutMark(reply.text) }, label, request.meaning, clock);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      const message = `${label} at ${hostOf(url)} got no answer: ${messageOf(error)}`;
+      const wayOut = error instanceof TransportError ? WAYS_OUT[error.kind] ?? "" : "";
+      const message = `${label} at ${hostOf(url)} got no answer: ${messageOf(error)}${wayOut}`;
       return new ServiceError(message, { kind: "Unavailable", status: 0, call: label }, error);
     }
   }
 }
+
+/** What a person can do about a connection that was not made. */
+const WAYS_OUT: Readonly<Partial<Record<TransportFailure, string>>> = {
+  tls: "; githubServerTLS of the scale set names the config map with a CA of your own",
+  proxy: "; is proxy of the scale set right (or HTTPS_PROXY)?",
+};
 
 /** Whether the same call may succeed soon. A timeout has waited long enough; a certificate needs a person. */
 function mayHeal(error: ServiceError): boolean {

@@ -88,6 +88,6 @@ async function accountFile(source: ConfigSource, name: string): Promise<string> 
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     const hint = error.missing ? ": the pod has no service account token (automountServiceAccountToken: false?)" : "";
-    throw new ConfigError(`${error.message}${hint}`, error.cause);
+    throw new ConfigError(`${error.message}${hint}`, error);
   }
 }

@@ -32,6 +32,8 @@ export interface InformerState {
   readonly restarts: Readonly<Partial<Record<WatchCause, number>>>;
   /** The last failure, until the next sign of life. */
   readonly lastError: string | undefined;
+  /** Its cause. */
+  readonly lastCause: WatchCause | undefined;
 }
 
 /** Keeps a {@link Store} as the API server has the kind's objects, for as long as it runs. */
@@ -48,6 +50,7 @@ export class Informer<T extends KubeObject> {
   #failures = 0;
   #heardAt: number | undefined;
   #lastError: string | undefined;
+  #lastCause: WatchCause | undefined;
 
   constructor(options: InformerOptions<T>) {
     const { clock, indexes, project, log, kind, selection = {} } = options;
@@ -66,6 +69,7 @@ export class Informer<T extends KubeObject> {
       lastEventAgeMs: this.#heardAt === undefined ? undefined : clock.monotonic() - this.#heardAt,
       restarts: { ...this.#restarts },
       lastError: this.#lastError,
+      lastCause: this.#lastCause,
     };
   }
 
@@ -102,6 +106,7 @@ export class Informer<T extends KubeObject> {
     this.#told.clear();
     this.#failures = 0;
     this.#lastError = undefined;
+    this.#lastCause = undefined;
   }
 
   /** A watch that breaks is daily life; one that does not come back, or never will by itself, is news: told once. */
@@ -111,6 +116,7 @@ export class Informer<T extends KubeObject> {
     const { kind: { group, plural }, ifUnknown } = this.#options;
     const said = HINTS[cause]?.(group === "" ? plural : `${plural}.${group}`);
     const hint = cause === "not-found" && ifUnknown ? `${said}; ${ifUnknown}` : said;
+    this.#lastCause = cause;
     this.#lastError = hint ? `${hint}: ${messageOf(error)}` : messageOf(error);
     const fields = { cause, error: this.#lastError, failures: this.#failures, delayMs };
     const isNews = this.#failures >= LOUD_FROM || hint !== undefined || cause === "other";

@@ -71,6 +71,6 @@ async function oneLine<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw error instanceof FileError ? new ConfigError(error.message, error.cause) : error;
+    throw error instanceof FileError ? new ConfigError(error.message, error) : error;
   }
 }

@@ -108,7 +108,7 @@ async function readAll(choice: ServerChoice, { machine }: ConfigSource): Promise
       content = await machine.readText(path);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      if (!error.missing) throw new ConfigError(error.message, error.cause);
+      if (!error.missing) throw new ConfigError(error.message, error);
       missing.push(path);
       continue;
     }

@@ -1,12 +1,21 @@
-/** What any thrown value says, in one line: its message and those of its causes. */
+/** An error whose message says all that a person needs to know of its cause. */
+export interface TellsCause {
+  readonly tellsCause: boolean;
+}
+
+/** What any thrown value says, in one line: its message and those of its causes that it does not tell itself. */
 export function messageOf(error: unknown): string {
   const parts: string[] = [];
   for (let at: unknown = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
     const text = at instanceof Error ? at.message || at.name : String(at);
     if (text && !parts.some((part) => part.includes(text))) parts.push(text);
-    at = at instanceof Error ? at.cause : undefined;
+    at = at instanceof Error && !tellsCause(at) ? at.cause : undefined;
   }
   return parts.join(": ").replace(/\s*\n\s*/g, " ") || "unknown error";
+}
+
+function tellsCause(error: Error & Partial<TellsCause>): boolean {
+  return error.tellsCause === true;
 }
 
 /** Marks code that no value can reach: the compiler proves it, this says it should it ever be wrong. */

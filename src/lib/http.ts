@@ -3,6 +3,7 @@
  * in http_node.ts; a simulated one is a function call into src/sim.
  */
 import type { Clock } from "./clock.ts";
+import type { TellsCause } from "./errors.ts";
 
 /** A request. Headers have lower-case names. */
 export interface HttpRequest {
@@ -33,13 +34,15 @@ export type Transport = (request: HttpRequest) => Promise<HttpResponse>;
 export type TransportFailure = "refused" | "dns" | "tls" | "reset" | "timeout" | "proxy" | "aborted" | "other";
 
 /** No response, or not the whole of it. */
-export class TransportError extends Error {
+export class TransportError extends Error implements TellsCause {
   override readonly name = "TransportError";
   readonly kind: TransportFailure;
+  readonly tellsCause: boolean;
 
-  constructor(kind: TransportFailure, message: string, cause?: unknown) {
+  constructor(kind: TransportFailure, message: string, cause?: unknown, tellsCause = false) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
+    this.tellsCause = tellsCause;
   }
 }
 

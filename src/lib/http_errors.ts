@@ -29,7 +29,8 @@ export function transportError(error: unknown, host: string, through?: "proxy"):
   const code = codeOf(error);
   const kind = kindOf(code);
   const message = sentenceOf(kind, through ? `the proxy ${host}` : host, code, error);
-  return new TransportError(through ?? kind, message, error);
+  // The runtime's own words would say it again, with advice for those who start node by hand.
+  return new TransportError(through ?? kind, message, error, kind !== "other");
 }
 
 function kindOf(code: string): TransportFailure {

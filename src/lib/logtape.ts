@@ -59,10 +59,15 @@ function propertiesOf(fields: Fields): Record<string, unknown> {
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const name = TAKEN.has(key) ? `${key}_` : key;
-    properties[name] = value instanceof Error ? messageOf(value) : value;
+    properties[name] = value instanceof Error ? messageOf(value) : rounded(key, value);
     if (isFault(value)) properties[`${name}Stack`] = value.stack;
   }
   return properties;
+}
+
+/** Chance makes delays of many digits: nobody reads those behind the point. */
+function rounded(key: string, value: unknown): unknown {
+  return typeof value === "number" && /(^ms|Ms)$/.test(key) ? Math.round(value) : value;
 }
 
 function isFault(value: unknown): value is Error {

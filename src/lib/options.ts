@@ -22,13 +22,20 @@ interface Common {
   readonly noEffect?: string;
   /** A use of it earns a warning, and the help names it in one line with the others of its kind. */
   readonly warn?: true;
+  /** What the help says of the default where the value itself would mislead: what holds when nothing is given. */
+  readonly whenAbsent?: string;
 }
 
 /** One option. Durations are in milliseconds. */
 export type Option =
   & Common
   & (
-    | { readonly type: "string"; readonly default?: string }
+    | {
+      readonly type: "string";
+      readonly default?: string;
+      /** Throws a RangeError that says what is wrong with a text that was given. */
+      readonly check?: (text: string) => unknown;
+    }
     | { readonly type: "int"; readonly default?: number; readonly min?: number; readonly max?: number }
     | { readonly type: "number"; readonly default?: number; readonly min?: number; readonly max?: number }
     | { readonly type: "bool"; readonly default?: boolean }
@@ -69,7 +76,7 @@ export type Parsed<T extends OptionTable> =
     readonly warnings: readonly string[];
   }
   | { readonly kind: "help" }
-  /** One line: what is wrong, the near match, and where to read on. Exit code 2. */
+  /** Everything that is wrong, each with its near match, and where to read on: one line for one thing. Exit code 2. */
   | { readonly kind: "error"; readonly message: string };
 
 /** Keeps the literal types of a table. */
@@ -89,36 +96,48 @@ export function parseOptions<T extends OptionTable>(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Parsed<T> {
-  try {
-    const texts = textsOf(table, args);
-    if (texts === "help") return { kind: "help" };
-    const values: Record<string, unknown> = {};
-    const given = new Set<keyof T>();
-    const idle = new Map<string, string[]>();
-    for (const [name, option] of Object.entries(table)) {
-      const fromFlag = texts.get(name);
-      const fromEnv = option.env === undefined ? undefined : env[option.env];
-      if (fromFlag || fromEnv) given.add(name);
+  const wrong: string[] = [];
+  const texts = textsOf(table, args, wrong);
+  if (texts === "help") return { kind: "help" };
+  const values: Record<string, unknown> = {};
+  const given = new Set<keyof T>();
+  const idle = new Map<string, string[]>();
+  for (const [name, option] of Object.entries(table)) {
+    const fromFlag = texts.get(name);
+    const fromEnv = option.env === undefined ? undefined : env[option.env];
+    if (fromFlag || fromEnv) given.add(name);
+    try {
       values[name] = valueOf(option, fromFlag, fromEnv);
-      if (fromFlag && option.warn) {
-        idle.set(option.noEffect!, [...idle.get(option.noEffect!) ?? [], `--${option.flag}`]);
-      }
+    } catch (error) {
+      if (!(error instanceof BadOption)) throw error;
+      wrong.push(error.message);
     }
-    const warnings = [...idle].map(([why, flags]) => `without effect: ${flags.join(", ")}: ${why}`);
-    return { kind: "values", values: values as Values<T>, given, warnings };
-  } catch (error) {
-    if (!(error instanceof BadOption)) throw error;
-    return { kind: "error", message: `${command}: ${error.message} (see ${command} --help)` };
+    if (fromFlag && option.warn) {
+      idle.set(option.noEffect!, [...idle.get(option.noEffect!) ?? [], `--${option.flag}`]);
+    }
   }
+  if (wrong.length > 0) return { kind: "error", message: complaintOf(command, wrong) };
+  const warnings = [...idle].map(([why, flags]) => `without effect: ${flags.join(", ")}: ${why}`);
+  return { kind: "values", values: values as Values<T>, given, warnings };
 }
 
-/** The texts that were given for each option, in order. */
-function textsOf(table: OptionTable, args: readonly string[]): Map<string, string[]> | "help" {
+/** What is wrong with a call: one line for one thing, else a line for each, so that all can be mended in one go. */
+export function complaintOf(command: string, wrong: readonly string[]): string {
+  const readOn = `(see ${command} --help)`;
+  if (wrong.length === 1) return `${command}: ${wrong[0]} ${readOn}`;
+  return [`${command}: ${wrong.length} things are wrong ${readOn}`, ...wrong.map((what) => `  ${what}`)].join("\n");
+}
+
+/** The texts that were given for each option, in order; what can't be read goes into `wrong`. */
+function textsOf(table: OptionTable, args: readonly string[], wrong: string[]): Map<string, string[]> | "help" {
   const names = new Map(Object.entries(table).flatMap(([name, { flag }]) => flag ? [[flag, name] as const] : []));
   const texts = new Map<string, string[]>();
   for (let i = 0; i < args.length; i++) {
     const parts = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(args[i]!);
-    if (!parts) throw new BadOption(`unexpected argument ${JSON.stringify(args[i])}`);
+    if (!parts) {
+      wrong.push(`unexpected argument ${JSON.stringify(args[i])}`);
+      continue;
+    }
     const flag = parts[1]!;
     let text = parts[2];
     const name = names.get(flag);
@@ -126,10 +145,16 @@ function textsOf(table: OptionTable, args: readonly string[]): Map<string, strin
       if (flag === "help" || flag === "h") return "help";
       const near = nearest(flag, [...names.keys()]);
       const shown = /^[\w.-]+$/.test(flag) ? `--${flag}` : JSON.stringify(`--${flag}`);
-      throw new BadOption(`there is no flag ${shown}${near ? `; is --${near} meant?` : ""}`);
+      wrong.push(`there is no flag ${shown}${near ? `; is --${near} meant?` : ""}`);
+      // What follows is probably its value.
+      if (text === undefined && !args[i + 1]?.startsWith("-")) i++;
+      continue;
     }
     if (text === undefined) text = table[name]!.type === "bool" ? "true" : args[++i];
-    if (text === undefined) throw new BadOption(`--${flag} needs a value`);
+    if (text === undefined) {
+      wrong.push(`--${flag} needs a value`);
+      continue;
+    }
     const before = texts.get(name);
     if (before) before.push(text);
     else texts.set(name, [text]);
@@ -156,7 +181,7 @@ function read(option: Exclude<Option, { type: "list" }>, text: string, where: st
   const bad = (wanted: string) => new BadOption(`${where}: ${JSON.stringify(text)} is not ${wanted}`);
   switch (option.type) {
     case "string":
-      return text;
+      return checked(text, option.check, where);
     case "bool":
       if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true;
       if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
@@ -174,6 +199,16 @@ function read(option: Exclude<Option, { type: "list" }>, text: string, where: st
         `one of ${option.values.filter((value) => value !== "").join(", ")}${near ? `; is ${near} meant?` : ""}`,
       );
     }
+  }
+}
+
+function checked(text: string, check: ((text: string) => unknown) | undefined, where: string): string {
+  try {
+    check?.(text);
+    return text;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new BadOption(`${where}: ${error.message}`);
   }
 }
 

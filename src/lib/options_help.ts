@@ -13,8 +13,18 @@ const PLACEHOLDERS: Readonly<Record<Option["type"], string>> = {
   enum: "",
 };
 
-/** The help of a command: usage, what it does, then its options by group, each with default, unit and variable. */
-export function helpOf(command: string, summary: string, table: OptionTable): string {
+/** What a command is for, and how it is called. */
+export interface About {
+  /** A sentence or two. */
+  readonly summary: string;
+  /** Whole command lines, with what they are for. */
+  readonly examples?: readonly (readonly [call: string, what: string])[];
+}
+
+/**
+ * The help of a command: usage, what it does, examples, then its options by group, each with default, unit and variable.
+ */
+export function helpOf(command: string, { summary, examples = [] }: About, table: OptionTable): string {
   const groups = new Map<string, Option[]>();
   for (const option of Object.values(table)) {
     const group = groups.get(option.group);
@@ -28,7 +38,14 @@ export function helpOf(command: string, summary: string, table: OptionTable): st
       : wrap(`With a warning: ${idle.join(", ")}`, WIDTH - 2).map((line) => `  ${line}`);
     return [`${group}:`, ...options.filter((option) => !option.warn).flatMap(linesOf), ...idleLines, ""].join("\n");
   });
-  return [`Usage: ${command} [flags]`, "", ...wrap(summary, WIDTH), "", ...sections].join("\n");
+  return [`Usage: ${command} [flags]`, "", ...wrap(summary, WIDTH), "", ...examplesOf(examples), ...sections].join(
+    "\n",
+  );
+}
+
+function examplesOf(examples: NonNullable<About["examples"]>): string[] {
+  if (examples.length === 0) return [];
+  return ["Examples:", ...examples.flatMap(([call, what]) => [`  ${call}`, `      ${what}`]), ""];
 }
 
 function linesOf(option: Option): string[] {
@@ -56,6 +73,7 @@ function factsOf(option: Option): string {
 }
 
 function defaultText(option: Option): string {
+  if (option.whenAbsent !== undefined) return `default ${option.whenAbsent}`;
   if (option.type === "list" || option.default === undefined || option.default === false) return "";
   if (option.default === "") return "";
   const text = option.type === "duration" ? formatDuration(option.default) : String(option.default);

@@ -7,6 +7,7 @@ import { homedir, hostname } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
 import { type Clock, systemClock } from "./clock.ts";
+import type { TellsCause } from "./errors.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { VERSION, type Version } from "./version.ts";
 
@@ -54,8 +55,9 @@ export interface Runtime {
 }
 
 /** A file can't be read; the message names the path and why. */
-export class FileError extends Error {
+export class FileError extends Error implements TellsCause {
   override readonly name = "FileError";
+  readonly tellsCause = true;
   readonly path: string;
   /** Whether there is no such file. */
   readonly missing: boolean;

@@ -57,9 +57,9 @@ export async function listen(app: Served, { host, port }: ListenAddress): Promis
 function listenError(error: Error, host: string | undefined, port: number): Error {
   const where = `${host ?? ""}:${port}`;
   const code = "code" in error ? error.code : "";
-  if (code === "EADDRINUSE") return new Error(`can't listen at ${where}: another program does`, { cause: error });
+  if (code === "EADDRINUSE") return new Error(`can't listen at ${where}: another program does`);
   if (code === "EACCES") {
-    return new Error(`can't listen at ${where}: not permitted (ports below 1024 are special)`, { cause: error });
+    return new Error(`can't listen at ${where}: not permitted (ports below 1024 are special)`);
   }
   return new Error(`can't listen at ${where}`, { cause: error });
 }

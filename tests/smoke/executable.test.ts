@@ -81,6 +81,7 @@ table("help", {
   "of the controller": { args: ["controller", "--help"], says: /--enable-leader-election/ },
   "of the listener": { args: ["listener", "--help"], says: /LISTENER_CONFIG_PATH/ },
   "of the sandbox": { args: ["sandbox", "--help"], says: /--scale-sets/ },
+  "of a command by its name": { args: ["help", "controller"], says: /^Usage: arc controller[^]*Examples:/ },
   "of the version": { args: ["version", "--help"], says: /--json/ },
 }, ({ args, says }) => {
   const { code, out, err } = run(args);
@@ -105,6 +106,11 @@ table("a call that nobody can mean ends with 2 and one line", {
   "a flag that is not there": { args: ["controller", "--log-levl=info"], env: POD, says: /--log-levl; is --log-level/ },
   "a value that is none": { args: ["controller", "--log-level=loud"], env: POD, says: /--log-level.*loud/ },
   "no namespace": { args: ["controller"], env: {}, says: /CONTROLLER_MANAGER_POD_NAMESPACE/ },
+  "an address that is none": {
+    args: ["controller", "--metrics-addr=foo", "--kubeconfig=/nowhere"],
+    env: POD,
+    says: /--metrics-addr: "foo" is no address to listen at/,
+  },
   "a listener without a config": { args: ["listener"], env: {}, says: /LISTENER_CONFIG_PATH/ },
 }, ({ args, env, says }) => {
   const ran = run(args, env);
@@ -134,6 +140,20 @@ test("a listener whose config is not there ends with 2 and names the file", () =
   const ran = listener(join(folder, "absent.json"));
   assert.equal(ran.code, 2, ran.out + ran.err);
   assert.match(oneLine(ran), /absent\.json/);
+});
+
+test("a listener with neither a config nor a cluster names the config", () => {
+  const ran = run(["listener", "--config=/nope"]);
+  assert.equal(ran.code, 2, ran.out + ran.err);
+  assert.equal(oneLine(ran), "arc listener: /nope can't be read: there is no such file");
+});
+
+test("everything that is wrong with a call is told in one go", () => {
+  const { code, err } = run(["controller", "--log-levl=info", "--metrics-addr=foo"]);
+  assert.equal(code, 2);
+  const told = [/--log-levl; is --log-level/, /POD_NAMESPACE/, /CONTAINER_IMAGE/, /--metrics-addr/];
+  for (const what of told) assert.match(err, what);
+  assert.equal(err.trimEnd().split("\n").length, told.length + 1);
 });
 
 test("a controller that knows no cluster ends with 1 and says where it looked", () => {

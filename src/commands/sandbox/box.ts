@@ -22,6 +22,8 @@ import { listenerProgram } from "../listener_in_process.ts";
 export const CONTROLLER_NAMESPACE = "arc-systems";
 export const RUNNER_NAMESPACE = "arc-runners";
 const SECRET_NAME = "github";
+/** Time for listeners to end their sessions. */
+const LISTENERS_GRACE_MS = 3_000;
 
 export interface BoxOptions {
   readonly seed: number;
@@ -114,6 +116,7 @@ export class Box {
   async close(): Promise<void> {
     this.#stop.abort(new Error("the sandbox ends"));
     await this.#app;
+    await this.world.kubelet.endListeners(LISTENERS_GRACE_MS);
     await this.world.close();
     await this.#ports?.close();
   }

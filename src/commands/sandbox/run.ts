@@ -62,7 +62,10 @@ class Run {
   readonly #box: Box;
   readonly #screen: Screen;
   #startedAt = 0;
+  /** Why the controller has ended by itself. */
   #ended: string | undefined;
+  /** Nobody has stopped it before its work was done. */
+  #finished = false;
 
   constructor(call: SandboxCall, folder: TemporaryFolder) {
     const { values, io, clock, log } = call;
@@ -85,9 +88,11 @@ class Run {
   async toTheEnd(): Promise<number> {
     const { clock, io, values } = this.#call;
     this.#startedAt = clock.now();
+    const since = io.clock.monotonic();
     const watching = new AbortController();
     const shown = this.#showUntil(watching.signal);
     const wrong: string[] = [];
+    let summary: string[] = [];
     try {
       await this.#box.start();
       this.#announce();
@@ -98,9 +103,12 @@ class Run {
       await shown;
       this.#screen.end(this.#snapshot());
       if (wrong.length === 0 && values.keep && !io.stop.aborted) await this.#stayUp();
+      // Before the world ends: with its nodes it loses the jobs that still run.
+      const realMs = values.speed ? io.clock.monotonic() - since : undefined;
+      summary = summaryOf(this.#box.world, clock.now() - this.#startedAt, realMs);
       await this.#box.close();
     }
-    return this.#conclude(wrong);
+    return this.#conclude(wrong, summary);
   }
 
   /** Jobs, and the end of the scale sets. @returns what is wrong */
@@ -109,7 +117,7 @@ class Run {
     const { world } = this.#box;
     const patience = values.worldOnly ? Infinity : LISTENING_MS;
     if (!await this.#reaches(() => this.#box.listening, patience)) {
-      return this.#interrupted() ?? [`no listener listens for each scale set after ${LISTENING_MS / 1000} s`];
+      return this.#cutShort() ?? [`no listener listens for each scale set after ${LISTENING_MS / 1000} s`];
     }
     world.faults.start();
     const load = {
@@ -123,11 +131,16 @@ class Run {
     await queueLoad(load, (job) => world.service.queueJob(job), io.stop);
     await this.#allDone();
     world.faults.stop();
-    const interrupted = this.#interrupted();
-    if (interrupted || values.keep) return [...(interrupted ?? []), ...verdictOf(world, { expectEmpty: false })];
-    await this.#box.deleteScaleSets();
-    await this.#reaches(() => this.#box.empty, EMPTY_MS);
-    return [...(this.#interrupted() ?? []), ...verdictOf(world, { expectEmpty: true })];
+    const cutShort = this.#cutShort();
+    if (cutShort) return cutShort;
+    if (!values.keep) {
+      await this.#box.deleteScaleSets();
+      await this.#reaches(() => this.#box.empty, EMPTY_MS);
+      const cutShort = this.#cutShort();
+      if (cutShort) return cutShort;
+    }
+    this.#finished = true;
+    return verdictOf(world, { expectEmpty: !values.keep });
   }
 
   /** Waits for every job, as long as something moves. */
@@ -155,9 +168,12 @@ class Run {
     return true;
   }
 
-  #interrupted(): string[] | undefined {
-    if (this.#call.io.stop.aborted) return ["stopped before the end"];
-    return this.#ended === undefined ? undefined : [`the controller has ended by itself: ${this.#ended}`];
+  /** What is wrong already, when somebody or the controller's end has cut the work short; else undefined. */
+  #cutShort(): string[] | undefined {
+    const { io } = this.#call;
+    if (!io.stop.aborted && this.#ended === undefined) return undefined;
+    const why = io.stop.aborted ? [] : [`the controller has ended by itself: ${this.#ended}`];
+    return [...why, ...verdictOf(this.#box.world, { expectEmpty: false, expectDone: !io.stop.aborted })];
   }
 
   async #showUntil(signal: AbortSignal): Promise<void> {
@@ -193,10 +209,14 @@ class Run {
     await new Promise<void>((resolve) => io.stop.addEventListener("abort", () => resolve(), { once: true }));
   }
 
-  #conclude(wrong: readonly string[]): number {
-    const { clock, io } = this.#call;
-    const lines = summaryOf(this.#box.world, clock.now() - this.#startedAt);
-    io.stdout.write(`\n${lines.join("\n")}\n`);
+  #conclude(wrong: readonly string[], summary: readonly string[]): number {
+    const { io, values } = this.#call;
+    io.stdout.write(`\n${summary.join("\n")}\n`);
+    if (wrong.length === 0 && !this.#finished) {
+      io.stdout.write("\nstopped before the end; nothing was wrong until then\n");
+      // A world that waits for somebody's controller has no other end.
+      return values.worldOnly ? 0 : 1;
+    }
     if (wrong.length === 0) {
       const rest = this.#call.values.keep ? "" : " and nothing is left over";
       io.stdout.write(`\nok: every job ran exactly once${rest}\n`);

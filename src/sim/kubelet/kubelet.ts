@@ -42,6 +42,7 @@ export interface KubeletOptions {
 }
 
 const REWATCH_MS = 200;
+const SHUTDOWN_LOOK_MS = 20;
 
 /** The simulated nodes. */
 export class Kubelet {
@@ -81,6 +82,16 @@ export class Kubelet {
   /** Begins to watch pods. */
   start(): void {
     this.#loop ??= this.#watch();
+  }
+
+  /** Asks the listeners to end, as a node does that is shut down, and waits for them no longer than `graceMs`. */
+  async endListeners(graceMs: number): Promise<void> {
+    const listeners = [...this.#workers.values()].filter((worker) => worker.isRunningListener);
+    for (const worker of listeners) worker.terminate(graceMs / 1000);
+    const limit = this.#clock.monotonic() + graceMs;
+    while (listeners.some((worker) => worker.isRunningListener) && this.#clock.monotonic() < limit) {
+      await this.#clock.sleep(SHUTDOWN_LOOK_MS);
+    }
   }
 
   /** Ends it: containers are killed, nothing more is written. */

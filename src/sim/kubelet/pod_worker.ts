@@ -58,6 +58,12 @@ export class PodWorker {
     return this.#pod;
   }
 
+  /** Whether it is a listener whose process runs. */
+  get isRunningListener(): boolean {
+    const { role, startedAt, endedAt } = this.#context.record;
+    return role === "listener" && startedAt !== undefined && endedAt === undefined;
+  }
+
   get node(): string | undefined {
     return this.#context.record.node;
   }
@@ -77,7 +83,7 @@ export class PodWorker {
     this.#pod = pod;
     const touched = JSON.stringify(pod.metadata?.annotations) !== JSON.stringify(before.metadata?.annotations);
     if (touched && this.#files) void refreshFiles(this.#context, pod, this.#files);
-    if (isDeleting(pod)) this.#terminate(pod.metadata?.deletionGracePeriodSeconds ?? 0);
+    if (isDeleting(pod)) this.terminate(pod.metadata?.deletionGracePeriodSeconds ?? 0);
   }
 
   /** The pod's object is gone: whatever of it still runs is killed. */
@@ -121,7 +127,8 @@ export class PodWorker {
     violate(`pod ${record.namespace}/${record.name} ${what} while its runner had a job`);
   }
 
-  #terminate(graceSeconds: number): void {
+  /** Its containers are told to end, and killed when the grace is over. */
+  terminate(graceSeconds: number): void {
     const { clock, timers } = this.#context.settings;
     if (!this.#term.signal.aborted) {
       this.#accuse("was told to end");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ListenerDeps } from "../../../src/commands/listener.ts";
+import { ConfigError } from "../../../src/k8s/config.ts";
 import type { ServiceBehaviour } from "../../../src/sim/actions_service/behaviour.ts";
 import { table } from "../../support/table.ts";
 import { Process } from "./process.ts";
@@ -109,9 +110,18 @@ table("a config that can't be used at the start", {
   },
 } as Record<string, Partial<ListenerDeps> & { says: string }>, async ({ says, configText, transports }) => {
   const process = new Process();
-  await process.start({ ...(configText ? { configText } : {}), ...(transports ? { transports } : {}) });
+  // There is no cluster either, but that is not asked before the config is known to be good.
+  const kube = () => Promise.reject(new ConfigError("there is no kubeconfig"));
+  await process.start({ kube, ...(configText ? { configText } : {}), ...(transports ? { transports } : {}) });
   assert.equal(process.exitCode, 2);
   assert.deepEqual(process.complaints, [says]);
+});
+
+test("a good config and no way to the API server ends with 1", async () => {
+  const process = new Process();
+  await process.start({ kube: () => Promise.reject(new ConfigError("there is no kubeconfig")) });
+  assert.equal(process.exitCode, 1);
+  assert.deepEqual(process.complaints, ["arc listener: there is no kubeconfig"]);
 });
 
 test("metrics and readiness are served; an address that can't be had stops nothing", async () => {

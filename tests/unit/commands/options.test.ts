@@ -127,6 +127,31 @@ table<OptionTable>("flags are named once, and every option says what it is", {
   }
 });
 
+test("the help says of each default what holds, and nothing else", () => {
+  const help = machine();
+  startOf("arc controller", "X.", CONTROLLER_OPTIONS, ["--help"], help);
+  // a flag's own paragraph, in one line
+  const flag = (name: string) =>
+    new RegExp(`--${name} .*\\n(( {6}.*\\n)+)`).exec(help.out())?.[1]?.replace(/\s+/g, " ") ?? "";
+  assert.match(flag("runner-max-concurrent-reconciles"), /\(default 50 runners\)/);
+  assert.match(flag("sync-period"), /\(default 10m\)/);
+  assert.match(flag("k8s-client-rate-limiter-qps"), /\(default no limit; /);
+  assert.match(flag("k8s-client-rate-limiter-burst"), /\(default no limit; /);
+  for (const name of ["runner-max-concurrent-reconciles", "sync-period", "k8s-client-rate-limiter-qps"]) {
+    assert.equal(flag(name).match(/default|without the flag/g)?.length, 1, flag(name));
+  }
+});
+
+table<string[]>("an address to listen at that is none is known before anything is done", {
+  "metrics": ["--metrics-addr", "foo"],
+  "health": ["--health-probe-bind-address", "8081"],
+  "the listeners' metrics": ["--listener-metrics-addr", "host:99999"],
+}, ([flag, text]) => {
+  const parsed = parseOptions("arc controller", CONTROLLER_OPTIONS, [flag!, text!], ENV);
+  assert.ok(parsed.kind === "error");
+  assert.ok(parsed.message.startsWith(`arc controller: ${flag}: "${text}" is no address to listen at: write`));
+});
+
 test("help goes to stdout with code 0, an error to stderr with code 2", () => {
   const help = machine();
   assert.deepEqual(startOf("arc x", "X.", VERSION_OPTIONS, ["--help"], help), { run: false, exitCode: 0 });

@@ -63,7 +63,7 @@ export class Process {
     runListener({
       configText: async () => JSON.stringify(this.config),
       configChanges: (_known, signal) => this.#changes(signal),
-      kube: this.cluster.client(),
+      kube: async () => this.cluster.client(),
       transports: () => this.sim.handle,
       clock: this.clock,
       random: seededRandom(3),

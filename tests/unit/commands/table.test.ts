@@ -8,6 +8,19 @@ table<{ names?: string[]; args: string[]; choice: Choice }>("the call", {
   "--help": { args: ["--help"], choice: { kind: "help" } },
   "-h": { args: ["-h"], choice: { kind: "help" } },
   "help": { args: ["help"], choice: { kind: "help" } },
+  "help of a command": {
+    args: ["help", "controller"],
+    choice: { kind: "run", command: "controller", args: ["--help"] },
+  },
+  "help of a command by the reference's name": {
+    args: ["help", "ghalistener"],
+    choice: { kind: "run", command: "listener", args: ["--help"] },
+  },
+  "help of a word that is near": {
+    args: ["help", "sandbix"],
+    choice: { kind: "unknown", message: 'arc: there is no command "sandbix"; is sandbox meant? (see arc --help)' },
+  },
+  "help with a flag": { args: ["--help", "--log-level=info"], choice: { kind: "help" } },
   "a command": { args: ["controller", "--a"], choice: { kind: "run", command: "controller", args: ["--a"] } },
   "--version": { args: ["--version"], choice: { kind: "run", command: "version", args: [] } },
   "the reference's name as a command": {

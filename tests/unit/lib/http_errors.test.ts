@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { messageOf } from "../../../src/lib/errors.ts";
 import { TransportError, type TransportFailure } from "../../../src/lib/http.ts";
 import { transportError } from "../../../src/lib/http_errors.ts";
 import { table } from "../../support/table.ts";
@@ -37,6 +38,29 @@ table<{ error: unknown; kind: TransportFailure; says: RegExp }>("transportError"
   assert.equal(result.kind, kind);
   assert.match(result.message, says);
   assert.equal(result.cause, error);
+});
+
+table<{ error: Error; says: string }>("a failure is told once, without the runtime's own advice", {
+  "refused": {
+    error: failure("ECONNREFUSED", "connect ECONNREFUSED 10.0.0.1:443"),
+    says: "api:443 refused the connection: nothing listens there, or a firewall says no",
+  },
+  "unknown authority": {
+    error: failure(
+      "SELF_SIGNED_CERT_IN_CHAIN",
+      "self-signed certificate in certificate chain; if the root CA is installed locally, try running Node.js with " +
+        "--use-system-ca",
+    ),
+    says: "no trust between us and api:443: its certificate is signed by an authority that is not trusted here " +
+      "(SELF_SIGNED_CERT_IN_CHAIN): give the CA certificate",
+  },
+  "what we have no words for": {
+    error: failure("EMFILE", "too many open files"),
+    says: "the request to api:443 failed (EMFILE): too many open files",
+  },
+}, ({ error, says }) => {
+  assert.equal(messageOf(transportError(error, "api:443")), says);
+  assert.equal(messageOf(new Error(`GET x: ${says}`, { cause: transportError(error, "api:443") })), `GET x: ${says}`);
 });
 
 test("a proxy's failure is one of the proxy, whatever it was; one that has been told is told once", () => {

@@ -39,6 +39,13 @@ test("json is one object a line, fields beside the message", () => {
   });
 });
 
+test("milliseconds are whole, whatever chance made of them", () => {
+  const { log, lines } = recorder("json");
+  log.info("waiting", { delayMs: 812.3456789, ms: 0.4, ratio: 0.25, retryInMs: "soon" });
+  const { delayMs, ms, ratio, retryInMs } = JSON.parse(lines[0]!) as Record<string, unknown>;
+  assert.deepEqual({ delayMs, ms, ratio, retryInMs }, { delayMs: 812, ms: 0, ratio: 0.25, retryInMs: "soon" });
+});
+
 test("a field can't take the place of a line's own facts", () => {
   const { log, lines } = recorder("json");
   log.info("true", { message: "false", level: "x", logger: "y", time: 1 });

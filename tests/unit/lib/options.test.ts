@@ -6,11 +6,15 @@ import { helpOf } from "../../../src/lib/options_help.ts";
 import { table } from "../../support/table.ts";
 
 const group = "Group";
+function mustBeEven(text: string): void {
+  if (text.length % 2 === 1) throw new RangeError(`${JSON.stringify(text)} is odd`);
+}
 const TABLE = optionTable({
   name: { flag: "name", type: "string", group, help: "A name.", unit: "NAME" },
   region: { flag: "region", env: "REGION", type: "string", default: "north", group, help: "A region." },
   count: { flag: "count", type: "int", min: 0, max: 100, default: 3, group, help: "How many.", unit: "runners" },
-  rate: { flag: "rate", type: "number", min: 0.5, group, help: "How fast." },
+  rate: { flag: "rate", type: "number", min: 0.5, whenAbsent: "no limit", group, help: "How fast." },
+  even: { flag: "even", type: "string", check: mustBeEven, group, help: "Even." },
   on: { flag: "on", type: "bool", group, help: "Whether." },
   every: { flag: "every", type: "duration", default: 90_000, min: 0, group: "Times", help: "How often." },
   items: { flag: "item", env: "ITEMS", type: "list", group, help: "Which." },
@@ -24,6 +28,7 @@ const NOTHING_GIVEN = {
   region: "north",
   count: 3,
   rate: undefined,
+  even: undefined,
   on: false,
   every: 90_000,
   items: [],
@@ -95,9 +100,31 @@ table<{ args: string[]; says: string }>("refuses", {
     args: ["--every=-5s"],
     says: '--every: "-5s" is not a duration (like 30s, 5m or 1h30m) of at least 0',
   },
+  "a text that its check refuses": { args: ["--even=abc"], says: '--even: "abc" is odd' },
   "no such choice": { args: ["--color=rde"], says: '--color: "rde" is not one of red, green; is red meant?' },
 }, ({ args, says }) => {
   assert.deepEqual(parse(args), { kind: "error", message: `arc test: ${says} (see arc test --help)` });
+});
+
+test("all that is wrong is told in one go, with the environment", () => {
+  const needs = optionTable({
+    ...TABLE,
+    must: { env: "MUST", type: "string", required: true, group, help: "It must be." },
+    size: { env: "SIZE", flag: "size", type: "int", group, help: "A size." },
+  });
+  const args = ["--cuont", "3", "now", "--rate=x", "--even=abc", "--name"];
+  assert.deepEqual(parseOptions("arc test", needs, args, { SIZE: "big" }), {
+    kind: "error",
+    message: `arc test: 7 things are wrong (see arc test --help)
+  there is no flag --cuont; is --count meant?
+  unexpected argument "now"
+  --name needs a value
+  --rate: "x" is not a number
+  --even: "abc" is odd
+  the environment variable MUST is not set: It must be.
+  SIZE: "big" is not a whole number`,
+  });
+  assert.deepEqual(parse(["--cuont=3", "now", "--help"]), { kind: "help" });
 });
 
 test("an error of the environment names the variable", () => {
@@ -134,16 +161,22 @@ test("no arguments make it throw, and each error is one line", () => {
   const word = fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom("--count", "--on", "-every=1s", "--item="));
   fc.assert(fc.property(fc.array(word, { maxLength: 6 }), (args) => {
     const parsed = parse(args);
-    if (parsed.kind === "error") assert.match(parsed.message, /^arc test: .* \(see arc test --help\)$/);
+    if (parsed.kind === "error") {
+      assert.match(parsed.message, /^arc test: [^\n]* \(see arc test --help\)(\n  [^\n]+)*$/);
+    }
   }));
 });
 
 test("the help shows each option with unit, default and variable, under its heading", () => {
   assert.equal(
-    helpOf("arc test", "Tests.", TABLE),
+    helpOf("arc test", { summary: "Tests.", examples: [["arc test --on", "with it"]] }, TABLE),
     `Usage: arc test [flags]
 
 Tests.
+
+Examples:
+  arc test --on
+      with it
 
 Group:
   --name NAME
@@ -153,7 +186,9 @@ Group:
   --count N
       How many. (default 3 runners)
   --rate N
-      How fast.
+      How fast. (default no limit)
+  --even TEXT
+      Even.
   --on
       Whether.
   --item TEXT

@@ -55,9 +55,9 @@ test("the program from outside: help, version, errors in one line, exit codes", 
   assert.deepEqual([wrong.status, wrong.stdout], [2, ""]);
   assert.equal(wrong.stderr, 'arc: there is no command "contrller"; is controller meant? (see arc --help)\n');
 
-  const flag = arc("controller", "--log-lvel=debug");
+  const flag = arc("sandbox", "--log-lvel=debug");
   assert.deepEqual([flag.status, flag.stdout], [2, ""]);
-  assert.match(flag.stderr, /^arc controller: there is no flag --log-lvel; is --log-level meant\? .*\n$/);
+  assert.match(flag.stderr, /^arc sandbox: there is no flag --log-lvel; is --log-level meant\? .*\n$/);
 });
 
 test("a long output into a pipe is not cut off at the end of the process", () => {
