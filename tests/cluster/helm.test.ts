@@ -3,96 +3,18 @@
  * line of the chart's Deployment, as the chart's service account, with the chart's rights.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Pod } from "../../src/k8s/resource.ts";
-import { roleOf } from "../../src/sim/kubelet/roles.ts";
-import { allDone, assertEachJobOnce } from "../support/books.ts";
+import { AUTOSCALING_RUNNER_SETS } from "../../src/api/kinds.ts";
+import { type Pod, SERVICE_ACCOUNTS } from "../../src/k8s/resource.ts";
 import { CONTROLLER_CHART, SET_CHART } from "../support/charts.ts";
-import { whyNoChartCluster } from "../support/chart_cluster.ts";
-import type { ControllerProcess } from "../support/cluster.ts";
-import { CONTROLLER_NAMESPACE, HelmCluster, SET_NAMESPACE } from "../support/helm_cluster.ts";
 import { eventually } from "../support/eventually.ts";
-import { ask } from "../support/http.ts";
+import { type ChartController, SET_NAMESPACE } from "../support/helm_cluster.ts";
+import { HelmStories, IN_SET, IN_SYSTEMS, isOfController, variable } from "../support/helm_story.ts";
+import { ask, type Reply } from "../support/http.ts";
 
-const why = whyNoChartCluster();
-const skip = why ?? false;
-const SEED = Number(process.env.SEED ?? 6);
 /** Generous: what is asserted is that it ends. What it takes is printed. */
 const FIRST_JOB_LIMIT_SECONDS = 120;
 
-let world: HelmCluster;
-
-before(async () => {
-  if (why !== undefined) return;
-  console.log(`seed ${SEED}`);
-  world = await HelmCluster.start(SEED);
-});
-after(() => world?.stop());
-
-/** A story begins with a cluster in which nothing of ours is, and ends so. One that fails costs the next a new cluster. */
-function story(name: string, tell: () => Promise<void>): void {
-  test(`helm: ${name}`, { skip }, async () => {
-    const began = performance.now();
-    try {
-      await tell();
-    } catch (error) {
-      await world.stop();
-      world = await HelmCluster.start(SEED);
-      throw error;
-    }
-    console.log(`${name}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
-  });
-}
-
-const inSet = ["--namespace", SET_NAMESPACE];
-const inSystems = ["--namespace", CONTROLLER_NAMESPACE];
-
-/** Runs one job to its end. @returns the pod that it ran in */
-async function runJob(): Promise<Pod> {
-  const { cluster } = world;
-  const job = cluster.service.queueJob({ scaleSetName: "linux", durationMs: 300 });
-  await allDone(cluster, [job]);
-  assertEachJobOnce(cluster, [job]);
-  const name = cluster.kubelet.ledger.started("runner").find(({ jobId }) => jobId === job)?.name;
-  const pod = world.pods.find(({ metadata }) => metadata?.name === name);
-  assert.ok(pod, "the kubelet saw the job's pod");
-  return pod;
-}
-
-/** The value that the runner's container has of a variable. */
-function variable(pod: Pod, name: string): string | undefined {
-  const runner = pod.spec?.containers.find((container) => container.name === "runner");
-  return runner?.env?.find((entry) => entry.name === name)?.value;
-}
-
-async function installController(values: unknown): Promise<ControllerProcess> {
-  const { helm } = world;
-  const base = ["install", "arc", helm.chart(CONTROLLER_CHART), ...inSystems, "--create-namespace"];
-  await helm.run([...base, ...helm.values(values)]);
-  return await world.startController();
-}
-
-async function installSet(values: object): Promise<void> {
-  const { helm, cluster } = world;
-  const all = { githubConfigUrl: cluster.configUrl, githubConfigSecret: "github", ...values };
-  await helm.run(["install", "linux", helm.chart(SET_CHART), ...inSet, ...helm.values(all)]);
-}
-
-/** What the controller's release consists of. */
-function isOfController(path: string): boolean {
-  return path.includes("/arc-gha-rs-controller") || path.includes("/sh.helm.release.v1.arc.");
-}
-
-/** In the order of the README. */
-async function uninstall(controller: ControllerProcess): Promise<void> {
-  await world.helm.run(["uninstall", "linux", ...inSet]);
-  await world.onlyLeft(isOfController);
-  assert.deepEqual(world.denied(), [], "the charts give all the rights that are used");
-  await world.helm.run(["uninstall", "arc", ...inSystems]);
-  const { code } = await controller.stop("SIGTERM");
-  assert.equal(code, 0, controller.logTail());
-  await world.onlyLeft(() => false);
-}
+const stories = new HelmStories({ seed: Number(process.env.SEED ?? 6) });
 
 /** A template that tells one version of the values from another. */
 const stamped = (stamp: string) => ({
@@ -108,7 +30,8 @@ const stamped = (stamp: string) => ({
   },
 });
 
-story("the READMEs' commands, an upgrade, a rollback, an uninstall", async () => {
+stories.story("the READMEs' commands, an upgrade, a rollback, an uninstall", async () => {
+  const { world } = stories;
   const { helm, cluster } = world;
   const began = performance.now();
   await helm.run(helm.readme(CONTROLLER_CHART, { "YOUR-REGISTRY": "registry.example.com" }));
@@ -116,148 +39,255 @@ story("the READMEs' commands, an upgrade, a rollback, an uninstall", async () =>
   await helm.run(helm.readme(SET_CHART, { "https://github.com/YOUR-ORGANIZATION": cluster.configUrl }));
   await world.listening();
   const listening = (performance.now() - began) / 1000;
-  await runJob();
+  await stories.runJob();
   const seconds = (performance.now() - began) / 1000;
   console.log(`helm install to a listener: ${listening.toFixed(1)} s, to a job's end: ${seconds.toFixed(1)} s`);
   assert.ok(seconds < FIRST_JOB_LIMIT_SECONDS, `${seconds} s`);
   await world.collectGarbage();
 
-  const upgrade = ["upgrade", "linux", helm.chart(SET_CHART), ...inSet, "--reuse-values"];
+  const upgrade = ["upgrade", "linux", helm.chart(SET_CHART), ...IN_SET, "--reuse-values"];
   await helm.run([...upgrade, ...helm.values({ ...stamped("two"), maxRunners: 2 })]);
   await world.maxRunners(2);
-  assert.equal(variable(await runJob(), "STAMP"), "two");
+  assert.equal(variable(await stories.runJob(), "STAMP"), "two");
   await helm.run([...upgrade, ...helm.values({ ...stamped("three"), maxRunners: 3 })]);
   await world.maxRunners(3);
-  assert.equal(variable(await runJob(), "STAMP"), "three");
-  await helm.run(["rollback", "linux", "2", ...inSet]);
+  assert.equal(variable(await stories.runJob(), "STAMP"), "three");
+  await helm.run(["rollback", "linux", "2", ...IN_SET]);
   await world.maxRunners(2);
-  assert.equal(variable(await runJob(), "STAMP"), "two");
-  await uninstall(controller);
+  assert.equal(variable(await stories.runJob(), "STAMP"), "two");
+  await stories.uninstall([controller]);
 });
-
-interface Variant {
-  /** Of the controller's chart. */
-  readonly controller?: Readonly<Record<string, unknown>>;
-  /** Of the scale set's chart. */
-  readonly set?: Readonly<Record<string, unknown>>;
-  /** Sign in as a GitHub App, whose key is in the values. */
-  readonly asApp?: boolean;
-  /** What is true while it runs. */
-  check?(facts: VariantFacts): void | Promise<void>;
-}
-
-interface VariantFacts {
-  readonly controller: ControllerProcess & { readonly metricsUrl?: string };
-  readonly listener: Pod;
-  readonly runner: Pod;
-}
 
 const namesOf = (containers: readonly { readonly name: string }[] = []) => containers.map(({ name }) => name);
 
-const VARIANTS: Readonly<Record<string, Variant>> = {
-  "one namespace, a token in the values": {
-    controller: { flags: { watchSingleNamespace: SET_NAMESPACE } },
-    set: { githubConfigSecret: { github_token: "ghp_simulated" } },
-  },
-  "a GitHub App in the values": {
-    asApp: true,
-    check() {
-      assert.ok(world.cluster.service.ledger.callsOf("app-token") > 0, "the App's key was used");
+/** One kind of scale set; all of them are served by one controller, at the same time. */
+interface Kind {
+  /** Of the scale set's chart. */
+  values(): object;
+  /** What is true while its job runs. */
+  check(facts: { readonly name: string; readonly listener: Pod; readonly runner: Pod }): void | Promise<void>;
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  "token": {
+    values: () => ({ githubConfigSecret: { github_token: "ghp_simulated" } }),
+    async check({ runner }) {
+      const { status } = await asRunner(runner, "GET", "/api/v1/namespaces/arc-runners/secrets");
+      assert.equal(status, 403, "the runner's account has no rights");
     },
   },
-  "the listener has a side-car": {
-    set: {
+  "app": {
+    values: () => ({ githubConfigSecret: stories.world.app }),
+    check() {
+      assert.ok(stories.world.cluster.service.ledger.callsOf("app-token") > 0, "the App's key was used");
+    },
+  },
+  "listener-template": {
+    values: () => ({
       listenerTemplate: {
+        metadata: { labels: { cost: "ci" } },
         spec: {
+          nodeSelector: { disk: "ssd" },
           containers: [
-            { name: "listener", env: [{ name: "OWN", value: "yes" }] },
             { name: "side", image: "example.com/side:1", command: ["/side"] },
+            { name: "listener", env: [{ name: "OWN", value: "yes" }], resources: { requests: { cpu: "50m" } } },
           ],
         },
       },
-    },
+    }),
     check({ listener }) {
-      assert.deepEqual(namesOf(listener.spec?.containers).sort(), ["listener", "side"]);
+      const { containers = [], nodeSelector } = listener.spec ?? {};
+      assert.deepEqual(namesOf(containers).sort(), ["listener", "side"]);
+      const own = containers.find(({ name }) => name === "listener");
+      assert.equal(own?.env?.find(({ name }) => name === "OWN")?.value, "yes");
+      assert.deepEqual(own?.resources?.requests, { cpu: "50m" });
+      assert.equal(nodeSelector?.disk, "ssd");
+      assert.equal(listener.metadata?.labels?.cost, "ci");
     },
   },
-  "metrics are on": {
-    controller: {
-      metrics: { controllerManagerAddr: ":8080", listenerAddr: ":8080", listenerEndpoint: "/metrics" },
-    },
-    async check({ controller, listener }) {
-      const own = await ask(`${controller.metricsUrl}/metrics`, { method: "GET" });
-      assert.match(own.text, /^gha_controller_running_listeners\{/m);
-      const port = listener.spec?.containers[0]?.ports?.[0]?.containerPort;
-      await eventually("the listener counts the job", async () => {
-        const theirs = await ask(`http://127.0.0.1:${port}/metrics`, { method: "GET" });
-        return /^gha_completed_jobs_total\{.*\} 1$/m.test(theirs.text);
-      });
-    },
-  },
-  "hardened, two replicas, probes": {
-    controller: { hardened: true, replicaCount: 2 },
-    set: { hardenedListener: true },
-    async check({ controller, listener }) {
-      assert.equal((await ask(`${controller.healthUrl}/readyz`, { method: "GET" })).status, 200);
-      assert.equal(listener.spec?.containers[0]?.securityContext?.readOnlyRootFilesystem, true);
-    },
-  },
-  "docker in docker": {
-    set: { containerMode: { type: "dind" } },
+  "dind": {
+    values: () => ({ containerMode: { type: "dind" } }),
     check({ runner }) {
-      assert.ok(namesOf([...runner.spec?.containers ?? [], ...runner.spec?.initContainers ?? []]).includes("dind"));
+      const { initContainers = [], volumes = [] } = runner.spec ?? {};
+      assert.deepEqual(namesOf(initContainers), ["init-dind-externals", "dind"]);
+      assert.deepEqual(namesOf(volumes).slice(0, 3), ["dind-sock", "dind-externals", "work"]);
+      assert.equal(variable(runner, "DOCKER_HOST"), "unix:///var/run/docker.sock");
     },
   },
-  "kubernetes mode": {
-    set: { containerMode: { type: "kubernetes" } },
-    check({ runner }) {
-      assert.match(runner.spec?.serviceAccountName ?? "", /kube-mode/);
+  "kubernetes": {
+    values: () => ({ containerMode: { type: "kubernetes" } }),
+    async check({ runner }) {
+      assert.equal(variable(runner, "ACTIONS_RUNNER_CONTAINER_HOOKS"), "/home/runner/k8s/index.js");
+      await asHooks(runner);
+    },
+  },
+  "novolume": {
+    values: () => ({ containerMode: { type: "kubernetes-novolume" } }),
+    async check({ runner }) {
+      assert.equal(variable(runner, "ACTIONS_RUNNER_CONTAINER_HOOKS"), "/home/runner/k8s-novolume/index.js");
+      assert.ok(!namesOf(runner.spec?.volumes).includes("work"));
+      await asHooks(runner);
     },
   },
 };
 
-for (const [name, { controller: forController = {}, set = {}, asApp, check }] of Object.entries(VARIANTS)) {
-  story(`a job with ${name}`, async () => {
-    const controller = await installController(forController);
-    await installSet(asApp ? { ...set, githubConfigSecret: world.app } : set);
-    const listener = await world.listening();
-    const runner = await runJob();
-    await world.collectGarbage();
-    await check?.({ controller, listener, runner });
-    await uninstall(controller);
+/** A request with the rights of a runner's own account. */
+async function asRunner(runner: Pod, method: string, path: string, body?: unknown): Promise<Reply> {
+  const { plane } = stories.world.cluster;
+  const token = await plane.serviceAccountToken(SET_NAMESPACE, runner.spec?.serviceAccountName ?? "");
+  return await ask(`${plane.url}${path}`, { method, token, ca: plane.ca, body });
+}
+
+/** What the runner's container hooks do for a job, and then leave behind. */
+async function asHooks(runner: Pod): Promise<void> {
+  const name = runner.metadata?.name ?? "";
+  const metadata = { name: `${name}-workflow`, labels: { "runner-pod": name } };
+  const spec = { containers: [{ name: "job", image: "example.com/job:1" }] };
+  for (const [plural, object] of Object.entries({ pods: { metadata, spec }, secrets: { metadata } })) {
+    const { status, text } = await asRunner(runner, "POST", `/api/v1/namespaces/${SET_NAMESPACE}/${plural}`, object);
+    assert.equal(status, 201, text);
+  }
+}
+
+stories.story("each kind of scale set runs a job, all under one controller", async () => {
+  const { world } = stories;
+  const controller = await stories.installController({});
+  for (const [name, { values }] of Object.entries(KINDS)) await stories.installSet(values(), name);
+  await Promise.all(
+    Object.entries(KINDS).map(async ([name, { check }]) => {
+      const listener = await world.listening(name);
+      await stories.runJob(name, async (runner) => await check({ name, listener, runner }));
+    }),
+  );
+  await world.collectGarbage();
+  await stories.uninstall([controller], Object.keys(KINDS));
+});
+
+/** One way to run the controller. */
+interface Variant {
+  /** Of the controller's chart. */
+  readonly controller: Readonly<Record<string, unknown>>;
+  /** Of the scale set's chart. */
+  readonly set?: Readonly<Record<string, unknown>>;
+  /** There are no listener pods. */
+  readonly embedded?: boolean;
+  /** What is true after a job. */
+  check?(facts: VariantFacts): void | Promise<void>;
+}
+
+interface VariantFacts {
+  readonly controller: ChartController;
+  readonly listener: Pod | undefined;
+}
+
+const METRICS = { controllerManagerAddr: ":8080", listenerAddr: ":8080", listenerEndpoint: "/metrics" };
+
+async function scrape(url: string): Promise<string> {
+  const { status, text } = await ask(url, { method: "GET" });
+  assert.equal(status, 200, url);
+  return text;
+}
+
+/** The values of series, by name; of several of one name the sum. */
+function seriesOf(text: string): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const [, name = "", value] of text.matchAll(/^([a-z_]+)(?:\{[^}]*\})? (\S+)$/gm)) {
+    found.set(name, (found.get(name) ?? 0) + Number(value));
+  }
+  return found;
+}
+
+async function counts(url: string, wanted: Readonly<Record<string, number>>): Promise<void> {
+  await eventually(`${url} counts the job`, async () => {
+    const found = seriesOf(await scrape(url));
+    return Object.entries(wanted).every(([name, value]) => found.get(name) === value);
   });
 }
 
-story("uninstalled in the wrong order, the next controller cleans up", async () => {
-  const first = await installController({});
-  await installSet({ minRunners: 1 });
+const OF_A_JOB = {
+  gha_started_jobs_total: 1,
+  gha_completed_jobs_total: 1,
+  gha_job_startup_duration_seconds_count: 1,
+  gha_job_execution_duration_seconds_count: 1,
+  gha_assigned_jobs: 0,
+  gha_min_runners: 0,
+  gha_max_runners: 7,
+};
+
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  "in one namespace alone": { controller: { flags: { watchSingleNamespace: SET_NAMESPACE } } },
+  "with metrics": {
+    controller: { metrics: METRICS },
+    set: { maxRunners: 7 },
+    async check({ controller, listener }) {
+      await counts(`${controller.metricsUrl}/metrics`, {
+        gha_controller_running_listeners: 1,
+        gha_controller_pending_ephemeral_runners: 0,
+        gha_controller_failed_ephemeral_runners: 0,
+      });
+      const text = await scrape(`${controller.metricsUrl}/metrics`);
+      assert.match(text, /^controller_runtime_reconcile_total\{.*controller="autoscalingrunnerset".*\} \d+$/m);
+      assert.match(text, /^rest_client_requests_total\{.*code="20[01]".*\} \d+$/m);
+      const { containerPort, name } = listener?.spec?.containers[0]?.ports?.[0] ?? {};
+      assert.equal(name, "metrics");
+      await counts(`http://127.0.0.1:${containerPort}/metrics`, OF_A_JOB);
+    },
+  },
+  "hardened, with two replicas and probes": {
+    controller: { hardened: true, replicaCount: 2 },
+    set: { hardenedListener: true },
+    async check({ controller, listener }) {
+      assert.equal((await ask(`${controller.healthUrl}/readyz`, { method: "GET" })).status, 200);
+      assert.equal(listener?.spec?.containers[0]?.securityContext?.readOnlyRootFilesystem, true);
+    },
+  },
+  "with embedded listeners": {
+    controller: { flags: { listenerMode: "embedded" }, metrics: METRICS },
+    set: { maxRunners: 7, listenerMetrics: { gauges: { gha_assigned_jobs: { labels: ["name"] } } } },
+    embedded: true,
+    async check({ controller }) {
+      const { cluster } = stories.world;
+      const accounts = await cluster.list(SERVICE_ACCOUNTS);
+      assert.deepEqual(accounts.filter(({ metadata }) => metadata.name.endsWith("-listener")), []);
+      await counts(`${controller.metricsUrl}/metrics`, { ...OF_A_JOB, gha_controller_running_listeners: 1 });
+      const [set] = await cluster.list(AUTOSCALING_RUNNER_SETS);
+      const ignored = set?.status?.conditions?.find(({ type }) => type === "ListenerSettingsIgnored");
+      assert.match(ignored?.message ?? "", /^spec\.listenerMetrics: no effect/);
+    },
+  },
+};
+
+for (const [name, { controller: values, set = {}, embedded, check }] of Object.entries(VARIANTS)) {
+  stories.story(`a controller ${name}`, async () => {
+    const { world } = stories;
+    const controller = await stories.installController(values);
+    await stories.installSet(set);
+    const listener = embedded ? await world.listeningItself() : await world.listening();
+    await stories.runJob();
+    await world.collectGarbage();
+    await check?.({ controller, listener });
+    await stories.uninstall([controller]);
+  });
+}
+
+stories.story("uninstalled in the wrong order, the next controller cleans up", async () => {
+  const { world } = stories;
+  const first = await stories.installController({});
+  await stories.installSet({ minRunners: 1 });
   await world.listening();
-  await runJob();
+  await stories.runJob();
   await world.collectGarbage();
   // the pod of a deleted Deployment lives on for a moment, without rights
-  await world.helm.run(["uninstall", "arc", ...inSystems]);
-  await world.helm.run(["uninstall", "linux", ...inSet]);
+  await world.helm.run(["uninstall", "arc", ...IN_SYSTEMS]);
+  await world.helm.run(["uninstall", "linux", ...IN_SET]);
   assert.equal((await first.stop("SIGTERM")).code, 0, first.logTail());
   const stuck = await world.leftovers();
   assert.ok(stuck.some((path) => path.includes("autoscalingrunnersets")), stuck.join("\n"));
-  const second = await installController({});
+  const second = await stories.installController({});
   await world.onlyLeft(isOfController);
-  await world.helm.run(["uninstall", "arc", ...inSystems]);
+  await world.helm.run(["uninstall", "arc", ...IN_SYSTEMS]);
   assert.equal((await second.stop("SIGTERM")).code, 0, second.logTail());
   await world.onlyLeft(() => false);
 });
 
-test("helm: nobody saw a secret", { skip }, () => {
-  const { cluster } = world;
-  const logs = [
-    ...cluster.controllers.map((one) => one.log()),
-    ...listenerPods().map((pod) => cluster.listenerLog(pod)),
-  ];
-  assert.doesNotMatch(logs.join("\n"), /ghp_simulated|PRIVATE KEY|encodedJITConfig|eyJ[\w-]{20}/);
-});
-
-function listenerPods(): string[] {
-  const names = world.pods.filter((pod) => roleOf(pod) === "listener").map(({ metadata }) => metadata?.name ?? "");
-  const started = new Set(world.cluster.listeners.map(({ pod }) => pod));
-  return [...new Set(names)].filter((name) => started.has(name));
-}
+stories.noSecrets();

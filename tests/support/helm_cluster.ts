@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { AUTOSCALING_LISTENERS, GROUP, VERSION } from "../../src/api/kinds.ts";
+import { LABELS } from "../../src/api/names.ts";
 import { type Pod, PODS } from "../../src/k8s/resource.ts";
 import { NORMAL } from "../../src/sim/kubelet/fate.ts";
 import { writeMount } from "../../src/sim/kubelet/exec_files.ts";
@@ -22,6 +23,7 @@ import { Program } from "./program.ts";
 export const CONTROLLER_NAMESPACE = "arc-systems";
 export const SET_NAMESPACE = "arc-runners";
 
+const SET_NAME = LABELS.scaleSetName;
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const COLLECTIONS = [
   ...["autoscalingrunnersets", "autoscalinglisteners", "ephemeralrunnersets", "ephemeralrunners"]
@@ -44,6 +46,11 @@ interface Deployment {
   readonly spec: {
     readonly template: { readonly spec: { readonly serviceAccountName: string; readonly containers: Container[] } };
   };
+}
+
+export interface ChartController extends ControllerProcess {
+  /** Without the path; "" when it serves none. */
+  readonly metricsUrl: string;
 }
 
 export class HelmCluster {
@@ -98,8 +105,8 @@ export class HelmCluster {
     return world;
   }
 
-  /** Starts the controller that the one Deployment on the API server describes. */
-  async startController(): Promise<ControllerProcess> {
+  /** Starts a controller as the one Deployment on the API server describes it. */
+  async startController(): Promise<ChartController> {
     const { cluster } = this;
     const { items } = await this.#get<{ items: Deployment[] }>("/apis/apps/v1/deployments");
     const [deployment] = items;
@@ -153,16 +160,32 @@ export class HelmCluster {
     await this.cluster.plane.restart("kube-controller-manager");
   }
 
-  /** Waits until the one listener there is runs and has its session. @returns its pod */
-  async listening(limitMs = 60_000): Promise<Pod> {
-    return await eventually("the listener runs and listens", async () => {
+  /** Waits until a scale set's one listener runs and has its session. @returns its pod */
+  async listening(name = "linux", limitMs = 60_000): Promise<Pod> {
+    return await eventually(`the listener of ${name} runs and listens`, async () => {
       this.cluster.failOnDead();
-      const listeners = (await this.cluster.list(PODS)).filter((pod) => roleOf(pod) === "listener");
-      const [set] = this.cluster.service.scaleSets();
-      const [pod] = listeners;
-      const isOne = listeners.length === 1 && !pod?.metadata.deletionTimestamp && pod?.status?.phase === "Running";
-      return isOne && set?.sessionOwner !== undefined ? pod : undefined;
+      const [pod, ...more] = (await this.#listenerPods()).filter(({ metadata }) =>
+        metadata.labels?.[SET_NAME] === name
+      );
+      const isOne = more.length === 0 && !pod?.metadata.deletionTimestamp && pod?.status?.phase === "Running";
+      return isOne && this.#hasSession(name) ? pod : undefined;
     }, limitMs).catch((error) => this.#explain(error));
+  }
+
+  /** Waits until the controller itself listens for a scale set. */
+  async listeningItself(name = "linux", limitMs = 60_000): Promise<undefined> {
+    await eventually(`there is a session for ${name}, and no listener's pod`, async () => {
+      this.cluster.failOnDead();
+      return this.#hasSession(name) && (await this.#listenerPods()).length === 0;
+    }, limitMs).catch((error) => this.#explain(error));
+  }
+
+  async #listenerPods() {
+    return (await this.cluster.list(PODS)).filter((pod) => roleOf(pod) === "listener");
+  }
+
+  #hasSession(name: string): boolean {
+    return this.cluster.service.scaleSets().some((set) => set.name === name && set.sessionOwner !== undefined);
   }
 
   /** Waits until the listener has this limit, and listens. */
@@ -172,7 +195,7 @@ export class HelmCluster {
       const specs = (await this.cluster.list(AUTOSCALING_LISTENERS)).map(({ spec }) => spec);
       return specs.length === 1 && specs[0]?.maxRunners === count;
     }, limitMs).catch((error) => this.#explain(error));
-    await this.listening(limitMs);
+    await this.listening("linux", limitMs);
   }
 
   /** Everything in our namespaces and of no namespace that was not there at the start; at the service, everything. */
