@@ -1,5 +1,6 @@
 /** What an API server has written down of its requests: the only count of them that nobody can get wrong. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { KubeObject } from "../../src/k8s/resource.ts";
 
 /** One request. A watch is one request, however long it lasts. */
 export interface Audited {
@@ -29,6 +30,13 @@ interface Line {
   };
   readonly responseStatus?: { readonly code?: number };
   readonly requestReceivedTimestamp: string;
+  readonly responseObject?: unknown;
+}
+
+/** An object as a write has left it. */
+export interface Written {
+  readonly user: string;
+  readonly object: KubeObject;
 }
 
 /** Reads a growing audit log. */
@@ -57,6 +65,17 @@ export class AuditLog {
       found.push(auditedOf(line));
     }
     return found;
+  }
+
+  /** What each write to a kind made of the object, in their order; of the kinds whose answers are in the log. */
+  written(plural: string): Written[] {
+    const lines = linesFrom(this.#path, 0).filter((text) => text.includes('"responseObject"'));
+    return lines.map((text) => JSON.parse(text) as Line).flatMap(
+      ({ objectRef, responseStatus, user, responseObject }) => {
+        const isIt = objectRef?.resource === plural && (responseStatus?.code ?? 500) < 300 && responseObject;
+        return isIt ? [{ user: user.username ?? "", object: responseObject as KubeObject }] : [];
+      },
+    );
   }
 }
 

@@ -3,29 +3,17 @@
  * and a simulated kubelet that runs listener pods as real processes. Controllers are started by the test, each a
  * process that runs as its service account with the charts' rights and no more.
  */
-import {
-  appendFileSync,
-  constants,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import assert from "node:assert/strict";
+import { appendFileSync, constants, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { load } from "js-yaml";
 import {
   AUTOSCALING_LISTENERS,
   AUTOSCALING_RUNNER_SETS,
   EPHEMERAL_RUNNER_SETS,
   EPHEMERAL_RUNNERS,
-  GROUP,
-  VERSION,
 } from "../../src/api/kinds.ts";
-import { type KubeObject, pathOf, PODS, type Resource, ROLE_BINDINGS } from "../../src/k8s/resource.ts";
+import { type KubeObject, LEASES, pathOf, PODS, type Resource, ROLE_BINDINGS } from "../../src/k8s/resource.ts";
 import { ROLES, SECRETS, SERVICE_ACCOUNTS, type Stored } from "../../src/k8s/resource.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Transport } from "../../src/lib/http.ts";
@@ -38,15 +26,18 @@ import type { SimCredentials } from "../../src/sim/actions_service/tokens.ts";
 import { execProgram } from "../../src/sim/kubelet/exec.ts";
 import { writeMount } from "../../src/sim/kubelet/exec_files.ts";
 import { Kubelet } from "../../src/sim/kubelet/kubelet.ts";
+import type { ListenerProgram } from "../../src/sim/kubelet/listener_program.ts";
 import { listen, type Listening } from "../../src/sim/server.ts";
 import { AuditLog } from "./audit.ts";
 import { CONTROLLER, scaleSetObjects, type ScaleSetOptions } from "./cluster_objects.ts";
 import { type ControlPlane, controlPlane } from "./control_plane.ts";
+import { applyCrds, ourCrds } from "./cluster_crds.ts";
 import { eventually } from "./eventually.ts";
 import { executable } from "./executable.ts";
 import { ask, freePort } from "./http.ts";
 import { Program } from "./program.ts";
 import { controllerRights, type Creatable } from "./rbac.ts";
+import { strangeKeysOfRunnerSets } from "./runner_set_keys.ts";
 
 export interface ClusterOptions {
   /** All chance of the simulated parts comes from it. */
@@ -61,6 +52,8 @@ export interface ClusterOptions {
   readonly bare?: boolean;
   /** More environment for every controller and listener. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Other definitions of the four kinds than ours. */
+  readonly crds?: readonly KubeObject[];
 }
 
 export interface ControllerOptions {
@@ -77,17 +70,17 @@ export interface ControllerOptions {
 export interface ControllerProcess extends Program {
   /** Answers /healthz and /readyz. */
   readonly healthUrl: string;
+  /** Those that came after the chart's. */
+  readonly flags?: readonly string[];
 }
 
-const CRDS = fileURLToPath(new URL("../../crds/", import.meta.url));
-const CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const OURS: readonly Resource[] = [
   AUTOSCALING_RUNNER_SETS,
   AUTOSCALING_LISTENERS,
   EPHEMERAL_RUNNER_SETS,
   EPHEMERAL_RUNNERS,
 ];
-const KINDS: readonly Resource[] = [...OURS, PODS, SECRETS, SERVICE_ACCOUNTS, ROLES, ROLE_BINDINGS];
+const KINDS: readonly Resource[] = [...OURS, PODS, SECRETS, SERVICE_ACCOUNTS, ROLES, ROLE_BINDINGS, LEASES];
 
 /** What a chart's controller gets; ports are off, for many processes share this machine. */
 const FLAGS = [
@@ -115,6 +108,8 @@ export class Cluster {
   readonly program: string;
   /** Looks at every request to the service before it is answered and may look at the answer. */
   intercept: ((request: Parameters<Transport>[0], answer: Transport) => ReturnType<Transport>) | undefined;
+  /** Runs in the listener pods that start from now on, instead of the executable. */
+  otherListener: ListenerProgram | undefined;
   readonly #directory: string;
   readonly #server: Listening;
   readonly #namespaces = new Set<string>();
@@ -136,6 +131,18 @@ export class Cluster {
     this.service.addHost(enterpriseServer(server.url));
     parts.answer = (request) => this.intercept?.(request, this.service.handle) ?? this.service.handle(request);
     this.audit = new AuditLog(plane.auditLog!);
+    const listener = execProgram({
+      clock: systemClock,
+      command: [this.program, "listener"],
+      env: { PATH: process.env.PATH ?? "", HOME: this.#directory, ...parts.env },
+      folder: this.#directory,
+      ca: plane.ca,
+      onStart: (pid, pod) => {
+        plane.adopt(pid);
+        this.listeners.push({ pid, pod });
+      },
+      onLine: (line, pod) => appendFileSync(this.#logOf(pod), `${line}\n`),
+    });
     this.kubelet = new Kubelet({
       kube: {
         baseUrl: plane.url,
@@ -144,18 +151,7 @@ export class Cluster {
       },
       clock: systemClock,
       service: this.service,
-      listener: execProgram({
-        clock: systemClock,
-        command: [this.program, "listener"],
-        env: { PATH: process.env.PATH ?? "", HOME: this.#directory, ...parts.env },
-        folder: this.#directory,
-        ca: plane.ca,
-        onStart: (pid, pod) => {
-          plane.adopt(pid);
-          this.listeners.push({ pid, pod });
-        },
-        onLine: (line, pod) => appendFileSync(this.#logOf(pod), `${line}\n`),
-      }),
+      listener: (context) => (this.otherListener ?? listener)(context),
     });
   }
 
@@ -177,7 +173,7 @@ export class Cluster {
     });
     const cluster = new Cluster(seed, plane, server, parts);
     try {
-      if (!options.bare) await cluster.#prepare();
+      if (!options.bare) await cluster.#prepare(options.crds ?? ourCrds());
       cluster.kubelet.start();
     } catch (error) {
       await cluster.stop();
@@ -186,12 +182,8 @@ export class Cluster {
     return cluster;
   }
 
-  async #prepare(): Promise<void> {
-    for (const file of readdirSync(CRDS)) await this.create(CRD_PATH, load(readFileSync(CRDS + file, "utf8")));
-    for (const { plural } of OURS) {
-      const path = `/apis/${GROUP}/${VERSION}/${plural}`;
-      await eventually(`${plural} are served`, async () => (await this.plane.call("GET", path)).status === 200);
-    }
+  async #prepare(crds: readonly KubeObject[]): Promise<void> {
+    await applyCrds(this.plane, crds);
     // the garbage collector looks for new kinds every 30 s only, but at its start too
     await this.plane.restart("kube-controller-manager");
     await this.#namespace(CONTROLLER.namespace);
@@ -230,7 +222,7 @@ export class Cluster {
       logFile: join(home, "controller.log"),
     });
     this.plane.adopt(program.pid);
-    const started = Object.assign(program, { healthUrl: `http://${health}` });
+    const started = Object.assign(program, { healthUrl: `http://${health}`, flags: options.flags });
     this.controllers.push(started);
     return started;
   }
@@ -269,8 +261,13 @@ export class Cluster {
 
   /** Makes a scale set as its chart would. */
   async applyScaleSet(options: ScaleSetOptions): Promise<void> {
-    await this.#namespace(options.namespace ?? "arc-runners");
-    for (const each of scaleSetObjects(options, this.configUrl)) await this.#make(each, this.#releases);
+    await this.applyRelease(options.namespace ?? "arc-runners", scaleSetObjects(options, this.configUrl));
+  }
+
+  /** Makes what a release in this namespace consists of. */
+  async applyRelease(namespace: string, objects: readonly Creatable[]): Promise<void> {
+    await this.#namespace(namespace);
+    for (const each of objects) await this.#make(each, this.#releases);
   }
 
   /** Makes a scale set, and returns when its listener has its session. @returns its id at the service */
@@ -315,7 +312,8 @@ export class Cluster {
       for (const { metadata } of await this.list(kind)) {
         const path = pathOf(kind, metadata.namespace, metadata.name);
         const isNamespacesOwn = kind === SERVICE_ACCOUNTS && metadata.name === "default";
-        if (!this.#namespaces.has(metadata.namespace ?? "") || isNamespacesOwn || before.has(path)) continue;
+        const isHeld = kind === LEASES && leasesOf(this.controllers).has(metadata.name);
+        if (!this.#namespaces.has(metadata.namespace ?? "") || isNamespacesOwn || isHeld || before.has(path)) continue;
         found.push(path);
       }
     }
@@ -348,16 +346,18 @@ export class Cluster {
     return join(this.#directory, `${pod}.log`);
   }
 
-  /** Ends everything. Logs are kept when the environment has ARC_KEEP. */
+  /** Ends everything; logs are kept with ARC_KEEP set. @throws AssertionError when a runner set ever had a key of ours */
   async stop(): Promise<void> {
     const running = this.controllers.filter(({ end }) => end === undefined);
     await this.kubelet.stop();
     await Promise.all(running.map((program) => program.stop("SIGKILL")));
     this.service.close();
     await this.#server.close();
+    const strange = strangeKeysOfRunnerSets(this.audit);
     await this.plane.stop();
     if (process.env.ARC_KEEP) console.log(`logs: ${this.#directory}`);
     else rmSync(this.#directory, { recursive: true, force: true });
+    assert.deepEqual(strange, [], "no runner set has a key of ours");
   }
 
   async #namespace(name: string): Promise<void> {
@@ -376,6 +376,12 @@ export class Cluster {
     const last = this.controllers.at(-1);
     if (last?.end?.code) throw new Error(`${last.name} ended with exit code ${last.end.code}:\n${last.logTail()}`);
   }
+}
+
+/** The names of the leases of the controllers that run: who leads says so. */
+function leasesOf(controllers: readonly ControllerProcess[]): ReadonlySet<string> {
+  const flags = controllers.filter(({ end }) => end === undefined).flatMap((running) => running.flags ?? []);
+  return new Set(flags.map((flag) => flag.replace("--leader-election-id=", "")));
 }
 
 interface Parts {

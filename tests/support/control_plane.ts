@@ -52,13 +52,20 @@ export interface ControlPlane {
   adopt(pid: number): void;
   /** The process id, for tests that measure. */
   pid(which: ControlPlaneProcess): number | undefined;
-  /** Ends one process as a crash would and starts it again on its port and data. */
-  restart(which: ControlPlaneProcess): Promise<void>;
+  /** Ends one process as a crash would and starts it again, after so long, on its port and data. */
+  restart(which: ControlPlaneProcess, downForMs?: number): Promise<void>;
   /** Makes every resource version up to now too old: compacts etcd and restarts the API server, which has a cache. */
   compact(): Promise<void>;
   /** Ends everything and removes the data. */
   stop(): Promise<void>;
 }
+
+/** Of these the log has what they became, with each write: what is on them at any time can be asked afterwards. */
+const WITH_ANSWERS = {
+  level: "RequestResponse",
+  verbs: ["create", "update", "patch"],
+  resources: [{ group: "actions.github.com", resources: ["ephemeralrunnersets", "autoscalingrunnersets"] }],
+};
 
 const REQUIRED = ["etcd", "kube-apiserver", "kube-controller-manager"] as const;
 /** Undefined when a control plane can be started; otherwise one line that says why not. */
@@ -179,8 +186,9 @@ class Processes implements ControlPlane {
     return this.#running.get(which)?.pid;
   }
 
-  async restart(which: ControlPlaneProcess): Promise<void> {
+  async restart(which: ControlPlaneProcess, downForMs = 0): Promise<void> {
     await this.#end(which, "SIGKILL");
+    if (downForMs > 0) await new Promise((resolve) => setTimeout(resolve, downForMs));
     await this.#start(which);
   }
 
@@ -223,7 +231,8 @@ class Processes implements ControlPlane {
       apiVersion: "audit.k8s.io/v1",
       kind: "Policy",
       omitStages: ["RequestReceived"],
-      rules: [{ level: "Metadata", omitManagedFields: true }],
+      omitManagedFields: true,
+      rules: [WITH_ANSWERS, { level: "Metadata" }],
     };
     writeFileSync(this.#file("audit-policy.json"), JSON.stringify(policy));
   }
