@@ -67,8 +67,8 @@ export interface AutoscalingListener extends KubeObject {
 export type EphemeralRunnerSpec = z.infer<typeof runner.spec>;
 
 /**
- * Absent replicas are 0. Additive: runningJobs, written by our listener in one patch with `replicas`; missingScaleSetId,
- * written by our listener; runnerPolicy, written by our controller.
+ * Absent replicas are 0. Additive: runningJobs, written by our listener in one patch with `replicas`; missingScaleSetId
+ * and sessionId, written by our listener; runnerPolicy, written by our controller.
  */
 export type EphemeralRunnerSetSpec = z.infer<typeof runnerSet.spec>;
 

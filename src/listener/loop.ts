@@ -106,7 +106,6 @@ class Loop {
     });
     deps.metrics.limits(deps.limits());
     try {
-      await this.#own.recall();
       while (!this.#stop.aborted) {
         const session = await this.#open();
         if (session) await this.#listen(session);

@@ -6,26 +6,21 @@ export class OwnSession {
   readonly #deps: LoopDeps;
   /** Lives, as far as we know. */
   #id: string | undefined;
+  /** What a former process left is known, or of no interest any more. */
+  #recalled = false;
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
   }
 
-  /** Learns of the session that a former process left. */
-  async recall(): Promise<void> {
-    try {
-      this.#id = await this.#deps.sessions?.former();
-    } catch (error) {
-      this.#deps.log.warn("it is not known whether a former session lives", { error });
-    }
-  }
-
   /** @throws what ActionsService.openSession throws */
   async open(signal: AbortSignal): Promise<MessageSession> {
     const { service, scaleSetId, owner, health, metrics, log } = this.#deps;
+    if (!this.#recalled) await this.#recall();
     await this.#end(signal);
     const session = await service().openSession(scaleSetId, owner, { signal });
     this.#id = session.id;
+    this.#recalled = true;
     health.session(session.id);
     metrics.sessionOpened();
     log.info("a message session is open", { sessionId: session.id, owner });
@@ -47,6 +42,16 @@ export class OwnSession {
     if (open === undefined || this.#id !== undefined) return;
     this.#deps.log.info("the message session is closed", { sessionId: open });
     await this.#keep(undefined);
+  }
+
+  /** Learns of the session that a former process left. */
+  async #recall(): Promise<void> {
+    try {
+      this.#id = await this.#deps.sessions?.former();
+      this.#recalled = true;
+    } catch (error) {
+      this.#deps.log.warn("it is not known whether a former session lives", { error });
+    }
   }
 
   async #end(signal: AbortSignal): Promise<void> {

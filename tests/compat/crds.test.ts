@@ -231,6 +231,7 @@ table<string[]>("fields", {
         patchID: integer, required
         runningJobs: integer
         missingScaleSetId: integer
+        sessionId: string
         ephemeralRunnerSpec: object, required
       `,
     ),

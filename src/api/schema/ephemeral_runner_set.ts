@@ -15,6 +15,7 @@ export const spec = z.object({
   missingScaleSetId: optional.number(
     "A scale set that GitHub told the listener not to know any more. The controller looks into it and takes it away.",
   ),
+  sessionId: optional.text("The message session of the listener's pod: the next pod ends it before it opens its own."),
 });
 
 export const status = z.object({

@@ -174,7 +174,7 @@ export class Github {
 
 /** The API server, for what a listener may do: patch one runner set, and runners and their status. */
 export class Cluster {
-  /** The runner set's CRD knows no runningJobs. */
+  /** The runner set's CRD knows no field of ours. */
   pruned = false;
   readonly spec: Partial<EphemeralRunnerSetSpec> = {};
   generation = 1;
@@ -205,9 +205,14 @@ export class Cluster {
       this.writes.push(isSet ? "set" : ref.name);
       const metadata = { name: ref.name, uid: ref.name, resourceVersion: "1" };
       if (isSet) {
-        const { runningJobs, ...spec } = (body as { spec: EphemeralRunnerSetSpec }).spec;
-        Object.assign(this.spec, spec, this.pruned ? {} : { runningJobs });
-        this.generation++;
+        const { spec: change } = body as { spec?: Partial<EphemeralRunnerSetSpec> };
+        const { runningJobs, sessionId, ...spec } = change ?? {};
+        const ours = {
+          ...("runningJobs" in (change ?? {}) && { runningJobs }),
+          ...(sessionId !== undefined && { sessionId }),
+        };
+        Object.assign(this.spec, spec, this.pruned ? {} : ours);
+        if (change) this.generation++;
         return { metadata: { ...metadata, generation: this.generation }, spec: { ...this.spec } };
       }
       const runner = this.runners.get(ref.name);
