@@ -24,6 +24,7 @@
  */
 import { test } from "node:test";
 import { between, type Random, seededRandom } from "../../src/lib/random.ts";
+import { enterpriseServer } from "../../src/sim/actions_service/hosts.ts";
 import { allDone, quantile, queueSeconds, recordsOf, runnersMade } from "./books.ts";
 import { Cluster, type ClusterOptions, type ControllerOptions, type ControllerProcess } from "./cluster.ts";
 import type { ScaleSetOptions } from "./cluster_objects.ts";
@@ -31,12 +32,15 @@ import { whyNoControlPlane } from "./control_plane.ts";
 import { eventually } from "./eventually.ts";
 import { type Mark, markOf, spentSince, total } from "./figures.ts";
 import { endOf } from "./story_end.ts";
+import { type TcpDoor, tcpDoor } from "./tcp_door.ts";
 
 export interface StoryOptions extends Omit<ClusterOptions, "bare"> {
   /** Default: `story`, without idle runners, 30 at most. They stand, and are listened to, when the story begins. */
   readonly sets?: readonly ScaleSetOptions[];
   /** Default: one controller with the chart's flags. Empty: the story starts its own. */
   readonly controllers?: readonly ControllerOptions[];
+  /** The controller reaches the API server, and everybody GitHub, through doors that can be shut. */
+  readonly doors?: boolean;
   /** So many jobs may be lost with their runners at most, each told by an event. Default 0. */
   readonly mayLose?: number;
   /** How long the last jobs may take once no more come. Default two minutes. */
@@ -60,6 +64,8 @@ export class Story {
   readonly mayLose: number;
   readonly cluster: Cluster;
   readonly random: Random;
+  /** In front of the API server, for the controllers alone, and in front of GitHub: with the option `doors`. */
+  readonly doors: { readonly api: TcpDoor; readonly github: TcpDoor } | undefined;
   /** Every job that was ever queued. */
   readonly jobs: string[] = [];
   /** When the scale sets stood and nothing had happened yet. */
@@ -67,9 +73,11 @@ export class Story {
   readonly #patienceMs: number;
   readonly #stops = new Set<() => void>();
 
-  private constructor(name: string, options: StoryOptions, cluster: Cluster) {
+  private constructor(name: string, options: StoryOptions, cluster: Cluster, doors: Story["doors"]) {
     this.name = name;
-    this.sets = options.sets ?? [{ name: "story", min: 0, max: 30 }];
+    const sets = options.sets ?? [{ name: "story", min: 0, max: 30 }];
+    this.sets = doors ? sets.map((set) => ({ configUrl: `${urlOf(doors.github)}/acme`, ...set })) : sets;
+    this.doors = doors;
     this.mayLose = options.mayLose ?? 0;
     this.#patienceMs = options.patienceMs ?? 120_000;
     this.cluster = cluster;
@@ -79,16 +87,35 @@ export class Story {
 
   static async begin(name: string, options: StoryOptions): Promise<Story> {
     const cluster = await Cluster.start(options);
+    let doors: Story["doors"];
     try {
-      const it = new Story(name, options, cluster);
-      for (const each of options.controllers ?? [{}]) await cluster.ready(await cluster.startController(each));
+      if (options.doors) {
+        const portOf = (url: string) => Number(new URL(url).port);
+        doors = { api: await tcpDoor(portOf(cluster.plane.url)), github: await tcpDoor(portOf(cluster.configUrl)) };
+        cluster.service.addHost(enterpriseServer(urlOf(doors.github)));
+      }
+      const it = new Story(name, options, cluster, doors);
+      for (const each of options.controllers ?? [{}]) {
+        const through = doors && { apiPort: doors.api.port };
+        await cluster.ready(await cluster.startController({ ...through, ...each }));
+      }
       for (const each of it.sets) await cluster.createScaleSet(each);
       it.mark = markOf(cluster);
       return it;
     } catch (error) {
+      await doors?.api.close();
+      await doors?.github.close();
       await cluster.stop();
       throw error;
     }
+  }
+
+  /** Ends its world. */
+  async stop(): Promise<void> {
+    this.stopWork();
+    await this.cluster.stop();
+    await this.doors?.api.close();
+    await this.doors?.github.close();
   }
 
   /** The last controller that was started. */
@@ -177,6 +204,8 @@ export class Story {
   }
 }
 
+const urlOf = ({ port }: TcpDoor) => `http://127.0.0.1:${port}`;
+
 /** Tells a story, and looks at its end. */
 export function story(name: string, defaults: StoryOptions, tell: (it: Story) => Promise<void>): void {
   const options = { ...defaults, seed: Number(process.env.SEED ?? defaults.seed) };
@@ -192,12 +221,10 @@ export function story(name: string, defaults: StoryOptions, tell: (it: Story) =>
       await endOf(it);
       it.note("the story took", `${it.secondsSince(began)} s`);
     } catch (error) {
-      it.stopWork();
       console.log(`seed ${options.seed}; the controller's last lines:\n${it.cluster.controllers.at(-1)?.logTail(60)}`);
       throw error;
     } finally {
-      it.stopWork();
-      await it.cluster.stop();
+      await it.stop();
     }
   });
 }
