@@ -32,15 +32,22 @@ export interface Large {
   readonly key: string;
 }
 
-/** Run in the process: the sizes of all collections of a kind. */
+/** Run in the process: the sizes of all collections of a kind. Prototypes of classes derived from it have no size. */
 const SIZES = `function () {
-  const large = this.filter((each) => each.size >= 20).sort((a, b) => b.size - a.size).slice(0, 12);
+  const all = this.filter((each) => {
+    try {
+      return each.size >= 0;
+    } catch {
+      return false;
+    }
+  });
+  const large = all.filter((each) => each.size >= 20).sort((a, b) => b.size - a.size).slice(0, 12);
   const keyOf = (each) => {
     const key = each.keys().next().value;
     return typeof key === "string" ? key.slice(0, 60) : typeof key;
   };
   return {
-    entries: this.reduce((sum, each) => sum + each.size, 0),
+    entries: all.reduce((sum, each) => sum + each.size, 0),
     large: large.map((each) => ({ size: each.size, key: keyOf(each) })),
   };
 }`;
@@ -57,6 +64,7 @@ interface Reply {
 }
 
 interface Remote {
+  readonly exceptionDetails?: { readonly text: string; readonly exception?: { readonly description?: string } };
   readonly result?: { readonly objectId?: string; readonly value?: unknown };
   readonly objects?: { readonly objectId?: string };
 }
@@ -152,7 +160,8 @@ export class Probe {
       const late = setTimeout(() => fail("no answer"), ANSWER_MS);
       this.#socket.addEventListener("close", gone);
       this.#waiting.set(id, ({ error, result = {} }) => {
-        if (error) return fail(error.message);
+        const { exceptionDetails: thrown } = result;
+        if (error || thrown) return fail(error?.message ?? thrown?.exception?.description ?? thrown?.text ?? "");
         clearTimeout(late);
         this.#socket.removeEventListener("close", gone);
         resolve(result);

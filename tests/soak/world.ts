@@ -20,6 +20,8 @@ export const LISTENER_NAMESPACE = "arc-systems";
 
 /** A job that is lost with its runner is found out by the service after this long. */
 const SUDDEN_LOSS_MS = 45_000;
+/** A message whose deletion a fault has prevented is sent again after this long: the end need not wait for minutes. */
+const REDELIVER_MS = 30_000;
 
 export class SoakWorld {
   readonly cluster: Cluster;
@@ -40,7 +42,7 @@ export class SoakWorld {
   }
 
   static async begin(options: SoakOptions): Promise<SoakWorld> {
-    const behaviour = { suddenLossMs: SUDDEN_LOSS_MS };
+    const behaviour = { suddenLossMs: SUDDEN_LOSS_MS, redeliverMs: REDELIVER_MS };
     const cluster = await Cluster.start({ seed: options.seed, behaviour, env: PROBE_ENV });
     const world = new SoakWorld(options, cluster, await tcpDoor(Number(new URL(cluster.plane.url).port)));
     try {
