@@ -105,6 +105,14 @@ export class HelmCluster {
     return world;
   }
 
+  /** Makes an object that is not ours, and that no story takes away. */
+  async given(path: string, object: { readonly metadata: { readonly name: string } }): Promise<void> {
+    await this.cluster.create(path, object);
+    for (const each of await this.#objects()) {
+      if (each.endsWith(`/${object.metadata.name}`)) this.#before.add(each);
+    }
+  }
+
   /** Starts a controller as the one Deployment on the API server describes it. */
   async startController(): Promise<ChartController> {
     const { cluster } = this;
