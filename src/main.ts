@@ -2,7 +2,7 @@
 import process from "node:process";
 import { commandOf, COMMANDS, mainHelp } from "./commands/table.ts";
 import { messageOf } from "./lib/errors.ts";
-import { nodeRuntime, onSignals, type Runtime } from "./lib/runtime.ts";
+import { crashText, nodeRuntime, onCrash, onSignals, type Runtime } from "./lib/runtime.ts";
 import { Stop } from "./lib/stop.ts";
 
 async function main(io: Runtime): Promise<number> {
@@ -23,8 +23,12 @@ function start(): void {
   const stop = new Stop((code) => process.exit(code));
   onSignals(["SIGTERM", "SIGINT"], (signal) => stop.take(signal));
   const io = nodeRuntime(stop.signal);
+  onCrash((error) => {
+    io.stderr.write(crashText(error, io.secrets));
+    end(1);
+  });
   main(io).catch((error: unknown) => {
-    io.stderr.write(`arc: ${messageOf(error)}\n`);
+    io.stderr.write(`arc: ${io.secrets.hide(messageOf(error))}\n`);
     return 1;
   }).then(end);
 }

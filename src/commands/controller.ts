@@ -1,6 +1,5 @@
 import { createLog } from "../lib/logtape.ts";
 import type { Runtime } from "../lib/runtime.ts";
-import { Secrets } from "../lib/secrets.ts";
 import { CONTROLLER_OPTIONS } from "./options.ts";
 import { startOf } from "./parse.ts";
 
@@ -22,7 +21,7 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
   const start = startOf("arc controller", ABOUT, CONTROLLER_OPTIONS, args, io);
   if (!start.run) return start.exitCode;
   const { values, given, warnings } = start;
-  const secrets = new Secrets();
+  const { secrets } = io;
   const log = createLog({
     name: "controller",
     level: values.logLevel,

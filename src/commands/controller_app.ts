@@ -30,6 +30,7 @@ import type { TransportFactory } from "../lib/http.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { type Random, uuid } from "../lib/random.ts";
+import type { Secrets } from "../lib/secrets.ts";
 import type { Version } from "../lib/version.ts";
 import { type Component, loop, Manager } from "../runtime/manager.ts";
 import { MachineryMetrics } from "../runtime/metrics.ts";
@@ -72,6 +73,8 @@ export interface ControllerAppDeps {
   readonly forceServer?: boolean;
   /** Without it no secret can come from a vault. */
   readonly vaults?: VaultAccess;
+  /** Learns the credentials of scale sets. */
+  readonly secrets?: Secrets;
 }
 
 /** Bookmarks come every minute or so: a watch that says nothing for so long is no watch. */
@@ -229,6 +232,7 @@ export class ControllerApp {
       metrics,
       hostname,
       vaults,
+      secrets: this.#deps.secrets,
     });
   }
 }

@@ -50,7 +50,7 @@ export async function controllerProcess(call: ControllerCall): Promise<number> {
   }
 }
 
-async function work(server: KubeServer, { values, given, io, log }: ControllerCall): Promise<number> {
+async function work(server: KubeServer, { values, given, io, log, secrets }: ControllerCall): Promise<number> {
   const { clock, random, version } = io;
   const metrics = new Metrics();
   const rateLimit = given.has("clientQps") || given.has("clientBurst")
@@ -74,6 +74,7 @@ async function work(server: KubeServer, { values, given, io, log }: ControllerCa
     rateLimit,
     forceServer: io.env["GITHUB_ACTIONS_FORCE_GHES"] !== undefined,
     vaults: { vaults: vaultsOf(io, nodeTransports, log), secretFiles: values.secretFiles },
+    secrets,
   });
   const servers = await serve(values, metrics, app);
   try {

@@ -32,6 +32,7 @@ import type { TransportFactory } from "../lib/http.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
+import type { Secrets } from "../lib/secrets.ts";
 import type { Version } from "../lib/version.ts";
 import { ListenerMetricFamily } from "../listener/metrics.ts";
 import { Controller, type Reconciler } from "../runtime/controller.ts";
@@ -71,6 +72,8 @@ export interface ControllersDeps {
   readonly hostname: string;
   /** Without it no secret can come from a vault. */
   readonly vaults?: VaultAccess;
+  /** Learns the credentials of scale sets. */
+  readonly secrets?: Secrets;
 }
 
 /** Sets, runner sets and listeners are few: as many at a time as have something to do. */
@@ -227,7 +230,7 @@ function* everythingOf(name: Name, { informers }: Caches): Generator<string> {
 function servicePool(deps: ControllersDeps, reader: SourceReader): ServicesPool {
   const { transports, clock, random, log, version } = deps;
   const userAgent = { ...version, subsystem: "gha-scale-set-controller" as const };
-  return new ServicesPool({ reader, transports, clock, random, log, userAgent });
+  return new ServicesPool({ reader, transports, clock, random, log, userAgent, secrets: deps.secrets });
 }
 
 /** A secret that is read again may also change what listeners are told. */

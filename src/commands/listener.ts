@@ -14,7 +14,7 @@ import { createLog } from "../lib/logtape.ts";
 import { Metrics } from "../lib/metrics.ts";
 import { type Random, safeText } from "../lib/random.ts";
 import type { Runtime } from "../lib/runtime.ts";
-import { Secrets } from "../lib/secrets.ts";
+import type { Secrets } from "../lib/secrets.ts";
 import type { Version } from "../lib/version.ts";
 import { type ListenerConfig, parseConfig } from "../listener/config.ts";
 import { LoopHealth } from "../listener/health.ts";
@@ -75,8 +75,7 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
   const start = startOf("arc listener", ABOUT, LISTENER_OPTIONS, args, io);
   if (!start.run) return start.exitCode;
   const { config: path, kubeconfig, context } = start.values;
-  const { clock, random, version } = io;
-  const secrets = new Secrets();
+  const { clock, random, version, secrets } = io;
   const complain = (line: string) => io.stderr.write(`${secrets.hide(line)}\n`);
   const log: ListenerDeps["log"] = ({ logLevel, logFormat }) =>
     createLog({

@@ -5,6 +5,7 @@ import { call, hostOf, type HttpReply, type Transport, TransportError, type Tran
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import { withoutCredential } from "../lib/secrets.ts";
 import { ServiceError, type ServiceErrorKind } from "./errors.ts";
 import { type UserAgent, userAgentText } from "./user_agent.ts";
 
@@ -111,7 +112,8 @@ export class Wire {
         { clock, deadlineMs: request.deadlineMs ?? limits.callMs, signal },
       );
       if (reply.status >= 200 && reply.status <= 299) return { ...reply, text: withoutMark(reply.text), label };
-      return refusal({ ...reply, text: withoutMark(reply.text) }, label, request.meaning, clock);
+      const text = withoutCredential(withoutMark(reply.text), request.authorization);
+      return refusal({ ...reply, text }, label, request.meaning, clock);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       const wayOut = error instanceof TransportError ? WAYS_OUT[error.kind] ?? "" : "";

@@ -47,6 +47,7 @@ export function credentialsOf(selected: Selected, source: ConfigSource): Credent
     const credentials = await reader.read();
     source.secrets?.add(credentials.authorization?.replace(/^\w+ /, ""));
     source.secrets?.add(user.password);
+    source.secrets?.add(credentials.key);
     return credentials;
   });
   return {

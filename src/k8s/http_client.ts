@@ -4,6 +4,7 @@ import { messageOf } from "../lib/errors.ts";
 import { call, hostOf, type HttpReply, type HttpRequest, linesOf, readText, TransportError } from "../lib/http.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import { withoutCredential } from "../lib/secrets.ts";
 import type {
   CallOptions,
   DeleteOptions,
@@ -201,7 +202,8 @@ export class HttpKubeClient implements KubeClient {
       const response = await this.#options.server.transport({ ...request, signal: abort.signal });
       code = String(response.status);
       if (response.status === 200) return response.body;
-      throw errorOfReply({ ...response, text: await readText(response.body) }, `watch ${ask.path}`);
+      const text = withoutCredential(await readText(response.body), request.headers["authorization"]);
+      throw errorOfReply({ ...response, text }, `watch ${ask.path}`);
     } finally {
       timer.cancel();
       this.#count(ask, code);
@@ -241,7 +243,8 @@ export class HttpKubeClient implements KubeClient {
       const reply = await call(server.transport, request, { clock, deadlineMs, signal: ask.options?.signal });
       code = String(reply.status);
       if (reply.status >= 200 && reply.status <= 299) return reply;
-      throw errorOfReply(reply, `${ask.method} ${ask.path}`);
+      const text = withoutCredential(reply.text, request.headers["authorization"]);
+      throw errorOfReply({ ...reply, text }, `${ask.method} ${ask.path}`);
     } finally {
       this.#count(ask, code);
     }

@@ -1,3 +1,5 @@
+import { withoutTokens } from "./secrets.ts";
+
 /** An error whose message says all that a person needs to know of its cause. */
 export interface TellsCause {
   readonly tellsCause: boolean;
@@ -23,9 +25,12 @@ export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
-/** The first line of what an error or a text says, at most 200 characters: for words of others in a message of ours. */
+/**
+ * The first line of what an error or a text says, at most 200 characters and without what looks like a secret: for words
+ * of others in a message of ours.
+ */
 export function readableLine(said: unknown): string {
-  const text = said instanceof Error ? said.message : String(said);
+  const text = withoutTokens(said instanceof Error ? said.message : String(said));
   const line = text.split("\n").map((part) => part.trim()).find((part) => part !== "") ?? "";
   return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }

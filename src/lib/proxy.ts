@@ -45,6 +45,11 @@ export function proxyAuthorization(proxy: URL): string | undefined {
   return `Basic ${Buffer.from(credentials).toString("base64")}`;
 }
 
+/** The password in a proxy's URL as the proxy is told it; "" when there is none. */
+export function proxyPassword(proxy: URL): string {
+  return decoded(proxy.password);
+}
+
 /** Whether a target is reached without the proxy. `host` as in URL.hostname: IPv6 in brackets or not. */
 export function bypassesProxy(host: string, port: string, noProxy: string): boolean {
   const name = unbracketed(host).toLowerCase();

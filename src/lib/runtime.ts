@@ -7,8 +7,10 @@ import { homedir, hostname } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
 import { type Clock, systemClock } from "./clock.ts";
-import type { TellsCause } from "./errors.ts";
+import { messageOf, type TellsCause } from "./errors.ts";
+import { proxyFromEnv, proxyPassword } from "./proxy.ts";
 import { type Random, systemRandom } from "./random.ts";
+import { Secrets } from "./secrets.ts";
 import { VERSION, type Version } from "./version.ts";
 
 /** A stream of text for people or log collectors. */
@@ -39,6 +41,8 @@ export interface Runtime {
   readonly engine: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** What neither a log nor an error nor a crash may show; whoever learns a secret adds it. */
+  readonly secrets: Secrets;
   readonly stdout: Output;
   readonly stderr: Output;
   /** Aborted when the program is asked to end; its reason is an Error that names the signal. */
@@ -88,6 +92,7 @@ export function nodeRuntime(stop: AbortSignal): Runtime {
     engine: engineOf(),
     clock: systemClock,
     random: systemRandom,
+    secrets: secretsIn(process.env),
     stdout: outputOf(() => process.stdout),
     stderr: outputOf(() => process.stderr),
     stop,
@@ -102,6 +107,28 @@ export function nodeRuntime(stop: AbortSignal): Runtime {
       }
     },
   };
+}
+
+/** The passwords of proxies are in the environment from the start. */
+function secretsIn(env: Runtime["env"]): Secrets {
+  const secrets = new Secrets();
+  for (const proxy of Object.values(proxyFromEnv(env))) {
+    if (proxy && URL.canParse(proxy)) secrets.add(proxyPassword(new URL(proxy)));
+  }
+  return secrets;
+}
+
+/** Calls `handler` with what nobody has caught: the program is broken and must end. */
+export function onCrash(handler: (error: unknown) => void): void {
+  process.on("uncaughtException", handler);
+  process.on("unhandledRejection", handler);
+}
+
+/** What a crash leaves behind, for those who mend the program: where it was, and why, without secrets. */
+export function crashText(error: unknown, secrets: Secrets): string {
+  const stack = error instanceof Error && error.stack ? error.stack : messageOf(error);
+  const cause = error instanceof Error && error.cause !== undefined ? `\n  cause: ${messageOf(error.cause)}` : "";
+  return secrets.hide(`arc has crashed, which is a fault of the program: ${stack}${cause}\n`);
 }
 
 /** Calls `handler` at each of the signals. */

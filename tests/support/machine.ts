@@ -1,6 +1,7 @@
 /** A machine for tests: its files, environment and home are what the test says; what is written is kept. */
 import { seededRandom } from "../../src/lib/random.ts";
 import { FileError, type Runtime } from "../../src/lib/runtime.ts";
+import { Secrets } from "../../src/lib/secrets.ts";
 import { VirtualClock } from "../../src/lib/virtual_clock.ts";
 
 /** A {@link Runtime} whose parts a test can look at and change. */
@@ -44,6 +45,7 @@ export function machine(parts: {
     engine: "test 1",
     clock: new VirtualClock(),
     random: seededRandom(1),
+    secrets: new Secrets(),
     stdout: output("out"),
     stderr: output("err"),
     stop: stop.signal,

@@ -3,9 +3,11 @@ import { connect } from "../../github/client.ts";
 import type { ActionsService } from "../../github/service.ts";
 import type { UserAgent } from "../../github/user_agent.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { TransportFactory } from "../../lib/http.ts";
+import type { Transport, TransportFactory } from "../../lib/http.ts";
 import type { Log } from "../../lib/log.ts";
+import { proxyPassword } from "../../lib/proxy.ts";
 import type { Random } from "../../lib/random.ts";
+import type { Secrets } from "../../lib/secrets.ts";
 import { canonical } from "./drift.ts";
 import { FairGate } from "./fair_gate.ts";
 import { type GithubSource, type Services, SourceError } from "./services.ts";
@@ -18,6 +20,8 @@ export interface ServicesPoolOptions {
   readonly random: Random;
   readonly log: Log;
   readonly userAgent: UserAgent;
+  /** Learns the credentials, for as long as there is a client that uses them. */
+  readonly secrets?: Secrets;
   /** JIT configurations asked for at the same time with one credential. Default 50. */
   readonly parallelJit?: number;
   /** For tests: what makes a client. */
@@ -34,7 +38,7 @@ const KEPT_CLIENTS = 256;
 export class ServicesPool implements Services {
   readonly #options: ServicesPoolOptions;
   /** By the content of the source, the one used last at the end. */
-  readonly #clients = new Map<string, ActionsService>();
+  readonly #clients = new Map<string, { readonly service: ActionsService; readonly secret: readonly string[] }>();
 
   constructor(options: ServicesPoolOptions) {
     this.#options = options;
@@ -46,30 +50,51 @@ export class ServicesPool implements Services {
     const client = this.#clients.get(content) ?? this.#connect(resolved, source);
     this.#clients.delete(content);
     this.#clients.set(content, client);
-    if (this.#clients.size > KEPT_CLIENTS) this.#clients.delete(this.#clients.keys().next().value!);
-    return client;
+    if (this.#clients.size > KEPT_CLIENTS) this.#dropOldest();
+    return client.service;
   }
 
   refresh(source: GithubSource): void {
     this.#options.reader.forget(source);
   }
 
-  #connect(resolved: ResolvedSource, source: GithubSource): ActionsService {
+  #dropOldest(): void {
+    const [content, { secret }] = this.#clients.entries().next().value!;
+    this.#clients.delete(content);
+    for (const value of secret) this.#options.secrets?.remove(value);
+  }
+
+  #connect(resolved: ResolvedSource, source: GithubSource) {
     const { transports, clock, random, log, userAgent, parallelJit = 50 } = this.#options;
-    const { configUrl, credentials, proxy, ca } = resolved;
-    const transport = transports({
-      ...(ca === "" ? {} : { ca }),
-      ...(proxy.http === "" && proxy.https === "" ? {} : { proxy: proxySettingsOf(resolved) }),
-    });
+    const { configUrl, credentials } = resolved;
+    const transport = transportOf(resolved, transports);
     try {
       const make = this.#options.connect ?? connect;
-      return fairly(make({ configUrl, credentials, transport, clock, random, log, userAgent }), parallelJit);
+      const service = fairly(make({ configUrl, credentials, transport, clock, random, log, userAgent }), parallelJit);
+      const secret = secretsIn(resolved);
+      for (const value of secret) this.#options.secrets?.add(value);
+      return { service, secret };
     } catch (error) {
       if (!(error instanceof CredentialsError)) throw error;
       const message = `secret ${source.namespace}/${source.githubConfigSecret}: ${error.message}`;
       throw new SourceError("SecretInvalid", message, error);
     }
   }
+}
+
+/** What nobody may read of a source. */
+function secretsIn({ credentials, proxy }: ResolvedSource): string[] {
+  const passwords = [proxy.http, proxy.https].map((url) => URL.canParse(url) ? proxyPassword(new URL(url)) : "");
+  return [credentials.kind === "pat" ? credentials.token : credentials.privateKey, ...passwords];
+}
+
+/** The way to a source's GitHub: through its proxies, by its authorities. */
+export function transportOf(resolved: ResolvedSource, transports: TransportFactory): Transport {
+  const { proxy, ca } = resolved;
+  return transports({
+    ...(ca === "" ? {} : { ca }),
+    ...(proxy.http === "" && proxy.https === "" ? {} : { proxy: proxySettingsOf(resolved) }),
+  });
 }
 
 function proxySettingsOf({ proxy }: ResolvedSource) {
