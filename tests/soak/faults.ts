@@ -5,6 +5,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import type { HttpResponse, Transport } from "../../src/lib/http.ts";
 import { between, pick, type Random } from "../../src/lib/random.ts";
 import type { PodFate } from "../../src/sim/kubelet/fate.ts";
+import { editScaleSet, setTemplateVariable } from "../support/edit.ts";
 import { LISTENER_NAMESPACE, SETS, type SoakWorld } from "./world.ts";
 
 export interface SoakFault {
@@ -118,10 +119,7 @@ export const SOAK_FAULTS: readonly SoakFault[] = [
     async apply(world, random) {
       const set = pick(random, SETS);
       const value = String(between(random, 1, 1_000_000));
-      await world.edit(set, (spec) => {
-        const [container] = (spec.template?.spec?.containers ?? []) as { env?: { name: string; value: string }[] }[];
-        if (container) container.env = [{ name: "TEMPLATE", value }];
-      });
+      await editScaleSet(world.cluster, { name: set }, (spec) => setTemplateVariable(spec, "TEMPLATE", value));
       return set;
     },
   },
@@ -131,7 +129,7 @@ export const SOAK_FAULTS: readonly SoakFault[] = [
     async apply(world, random) {
       const set = pick(random, SETS);
       const limits = { minRunners: between(random, 0, 4), maxRunners: between(random, 15, 40) };
-      await world.edit(set, (spec) => Object.assign(spec, limits));
+      await editScaleSet(world.cluster, { name: set }, (spec) => Object.assign(spec, limits));
       return `${set} ${limits.minRunners} to ${limits.maxRunners}`;
     },
   },

@@ -8,6 +8,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { allDone } from "../support/books.ts";
 import { whyNoControlPlane } from "../support/control_plane.ts";
+import { editScaleSet } from "../support/edit.ts";
 import { endOf } from "../support/story_end.ts";
 import { drawFault } from "./faults.ts";
 import { HELP, type SoakOptions, soakOptions } from "./options.ts";
@@ -116,7 +117,7 @@ async function ended(world: SoakWorld): Promise<string[]> {
   const problems: string[] = [];
   try {
     // that an idle runner's registration has vanished is found out within ten minutes: nobody waits for that here
-    for (const name of SETS) await world.edit(name, (spec) => Object.assign(spec, { minRunners: 0 }));
+    for (const name of SETS) await editScaleSet(cluster, { name }, (spec) => Object.assign(spec, { minRunners: 0 }));
     await allDone(cluster, jobs, PATIENCE_MS);
     problems.push(...unexplained(world));
     const secondsSince = (from: number) => Math.round((Date.now() - from) / 1000);

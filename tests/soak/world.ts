@@ -1,21 +1,19 @@
 /** The world of a soak: a cluster with two scale sets, jobs that come all the time, and what faults act on. */
 import process from "node:process";
-import { AUTOSCALING_RUNNER_SETS, type AutoscalingRunnerSet, EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
-import { pathOf, type Pod, refOf } from "../../src/k8s/resource.ts";
+import { EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
+import { type Pod, refOf } from "../../src/k8s/resource.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Transport } from "../../src/lib/http.ts";
 import { between, pick, type Random, seededRandom } from "../../src/lib/random.ts";
 import type { JobRecord } from "../../src/sim/actions_service/ledger.ts";
 import { NORMAL, type PodFate } from "../../src/sim/kubelet/fate.ts";
 import { Cluster, type ControllerProcess } from "../support/cluster.ts";
-import { eventually } from "../support/eventually.ts";
 import { type TcpDoor, tcpDoor } from "../support/tcp_door.ts";
 import type { SoakOptions } from "./options.ts";
 import { PROBE_ENV } from "./probe.ts";
 
 /** The listener of the first is left alone in the time that is judged. */
 export const SETS = ["steady", "struck"] as const;
-export const NAMESPACE = "arc-runners";
 export const LISTENER_NAMESPACE = "arc-systems";
 
 /** A job that is lost with its runner is found out by the service after this long. */
@@ -103,18 +101,6 @@ export class SoakWorld {
     const fate = this.#fates.shift() ?? NORMAL;
     if (fate.kind !== "normal") this.fated.set(refOf(pod).uid, fate.kind);
     return fate;
-  }
-
-  /** Changes the spec of a scale set as `kubectl edit` does. */
-  async edit(name: string, change: (spec: NonNullable<AutoscalingRunnerSet["spec"]>) => void): Promise<void> {
-    const path = pathOf(AUTOSCALING_RUNNER_SETS, NAMESPACE, name);
-    await eventually(`${name} is changed`, async () => {
-      const { status, text } = await this.cluster.plane.call("GET", path);
-      if (status !== 200) return false;
-      const object = JSON.parse(text) as AutoscalingRunnerSet;
-      change(object.spec!);
-      return (await this.cluster.plane.call("PUT", path, object)).status === 200;
-    });
   }
 
   async runners(): Promise<number> {

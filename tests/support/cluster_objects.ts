@@ -16,6 +16,8 @@ export interface ScaleSetOptions {
   readonly secret?: Readonly<Record<string, string>>;
   /** Default: the cluster's service, organisation `acme`. */
   readonly configUrl?: string;
+  /** More of the AutoscalingRunnerSet's spec. */
+  readonly spec?: Readonly<Record<string, unknown>>;
 }
 
 /** The version of the charts that these objects are of. */
@@ -83,6 +85,7 @@ function scaleSet(options: ScaleSetOptions, release: string, configUrl: string):
           containers: [runner],
         },
       },
+      ...options.spec,
     },
   };
 }
