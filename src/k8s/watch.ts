@@ -59,6 +59,8 @@ const MUTE_MS = 120_000;
 /** Where a stream stands: at a version that it can watch from; undefined = it must list. */
 interface Cursor {
   version: string | undefined;
+  /** Events have come since the server last said that it does not know our version. */
+  heard: boolean;
 }
 
 /**
@@ -75,7 +77,7 @@ export async function* watchAll<T extends KubeObject>(
 ): AsyncGenerator<WatchOutput<T>, void> {
   const { clock, random, signal } = options;
   const backoff = new Backoff(options.backoff ?? BACKOFF, random);
-  const cursor: Cursor = { version: undefined };
+  const cursor: Cursor = { version: undefined, heard: true };
   while (!signal.aborted) {
     try {
       if (cursor.version === undefined) yield await listAll(client, kind, selection, options, cursor);
@@ -83,7 +85,12 @@ export async function* watchAll<T extends KubeObject>(
     } catch (error) {
       if (signal.aborted) return;
       const cause = causeOf(error);
-      if (cause === "expired") cursor.version = undefined;
+      if (cause === "expired") {
+        // It answers: whatever was waited for is over. Only one that says so again and again is waited for longer.
+        if (cursor.heard) backoff.reset();
+        cursor.version = undefined;
+        cursor.heard = false;
+      }
       const earned = backoff.next();
       const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
       const delayMs = asked ?? earned;
@@ -138,7 +145,7 @@ async function* watchOnce<T extends KubeObject>(
     const request = { ...selection, resourceVersion: cursor.version ?? "", timeoutSeconds, signal: silence.signal };
     for await (const event of client.watch(kind, request)) {
       const isBookmark = event.type === "BOOKMARK";
-      heard = true;
+      heard = cursor.heard = true;
       silence.heard(isBookmark);
       backoff.reset();
       const version = isBookmark ? event.resourceVersion : event.object.metadata.resourceVersion;

@@ -123,6 +123,19 @@ table<{ readonly first: () => Answer }>("410 leads to a new list", {
   await watch.stop();
 });
 
+test("after an outage, 410 leads to a new list at once: the server is there again", async () => {
+  const away = Array.from({ length: 8 }, () => refusal(503, "ServiceUnavailable"));
+  const watch = setup([listOf("5")], [...away, refusal(410, "Expired"), refusal(410, "Expired"), open()]);
+  await watch.clock.advance(200_000);
+  const delays = watch.delays();
+  assert.equal(delays.length, 10);
+  assert.ok(delays[7]! >= 15_000, `${delays[7]} ms`);
+  assert.ok(delays[8]! <= 800, `${delays[8]} ms`);
+  assert.ok(delays[9]! >= 800, "one that never comes to rest is not asked a thousand times a second");
+  assert.equal(watch.brief().at(-1), "reset @5");
+  await watch.stop();
+});
+
 test("a continue token that has expired starts the list again, and shows nothing of the first part", async () => {
   const lists = [listOf("5", ["a"], "next"), refusal(410, "Expired"), listOf("9", ["b"])];
   const watch = setup(lists, [open()]);
