@@ -16,7 +16,7 @@ interface Entry {
   readonly load: () => Promise<Command>;
 }
 
-export type CommandName = "controller" | "listener" | "sandbox" | "version";
+export type CommandName = "controller" | "listener" | "doctor" | "sandbox" | "version";
 
 /** Each command is loaded when it is called, so that none pays for another. */
 export const COMMANDS: Readonly<Record<CommandName, Entry>> = {
@@ -29,6 +29,10 @@ export const COMMANDS: Readonly<Record<CommandName, Entry>> = {
     summary: "listen to one scale set's messages (started by the controller)",
     alias: "ghalistener",
     load: () => import("./listener.ts"),
+  },
+  doctor: {
+    summary: "look at everything that scale sets depend on, and say what is wrong and the way out",
+    load: () => import("./doctor.ts"),
   },
   sandbox: {
     summary: "run the whole system on this machine, with no cluster and no GitHub",

@@ -132,7 +132,7 @@ export class Admissions {
 }
 
 /** The path of the account that the runners belong to, in the REST API. */
-function ownerPath(config: ConfigUrl): string {
+export function ownerPath(config: ConfigUrl): string {
   switch (config.scope) {
     case "enterprise":
       return `enterprises/${encodeURIComponent(config.enterprise!)}`;
@@ -144,7 +144,7 @@ function ownerPath(config: ConfigUrl): string {
 }
 
 /** What stands in `Authorization: Bearer` towards the REST API. */
-function bearerOf(wire: Wire, config: ConfigUrl, credentials: Credentials): () => Promise<string> {
+export function bearerOf(wire: Wire, config: ConfigUrl, credentials: Credentials): () => Promise<string> {
   const checked = checkCredentials(credentials);
   if (checked.kind === "pat") return async () => checked.token;
   const { key, appId, installationId } = checked;

@@ -18,6 +18,7 @@ const RUNNER_REGISTRATION = "/actions/runner-registration";
 
 /** Answers a REST call. @param path below the API's base */
 export function serveGithub(realm: Realm, host: SimHost, path: string, request: HttpRequest): Served {
+  if (request.method === "GET") return serveRead(realm, host, path, request);
   if (request.method !== "POST") return { kind: "unknown", response: refusal(404, "Not Found") };
   const installation = INSTALLATION.exec(path);
   if (installation) return { kind: "app-token", response: installationToken(realm, Number(installation[1]), request) };
@@ -29,6 +30,53 @@ export function serveGithub(realm: Realm, host: SimHost, path: string, request: 
     return { kind: "runner-registration", response: runnerRegistration(realm, host, request) };
   }
   return { kind: "unknown", response: refusal(404, "Not Found") };
+}
+
+const PERMISSIONS = { organization_self_hosted_runners: "write", administration: "write" };
+const INSTALLED = /^\/app\/installations\/(\d+)$/;
+const RUNNERS = new RegExp(`^/${OWNERS}/actions/runners$`, "i");
+
+/** Calls that change nothing: the root, an app's installation, and the list of runners. */
+function serveRead(realm: Realm, host: SimHost, path: string, request: HttpRequest): Served {
+  const installed = INSTALLED.exec(path);
+  if (installed) return { kind: "app-installation", response: installation(realm, Number(installed[1]), request) };
+  const token = credentialsOf(request, "Bearer");
+  if (!isGood(realm, token)) return { kind: "rest-read", response: refusal(401, "Bad credentials") };
+  const scopes = realm.credentials.scopes?.[token ?? ""];
+  const headers: Record<string, string> = scopes ? { "x-oauth-scopes": scopes.join(", ") } : {};
+  if (path === "/") {
+    return { kind: "root", response: jsonReply(200, { current_user_url: `${host.apiUrl}/user` }, { headers }) };
+  }
+  const owner = RUNNERS.exec(path)?.[1];
+  if (owner === undefined) return { kind: "unknown", response: refusal(404, "Not Found") };
+  const tenant = realm.tenantOf(host, owner.toLowerCase());
+  const runners = realm.agentsOf(tenant).map(({ id, name, state, job }) => ({
+    id,
+    name,
+    status: state === "idle" || state === "busy" ? "online" : "offline",
+    busy: job !== undefined,
+  }));
+  const query = new URL(request.url).searchParams;
+  const size = Number(query.get("per_page") ?? 30);
+  const from = (Number(query.get("page") ?? 1) - 1) * size;
+  const body = { total_count: runners.length, runners: runners.slice(from, from + size) };
+  return { kind: "runners.list", response: jsonReply(200, body, { headers }) };
+}
+
+function installation(realm: Realm, id: number, request: HttpRequest): HttpResponse {
+  const token = credentialsOf(request, "Bearer") ?? "";
+  const app = realm.credentials.apps?.find((candidate) => appTokenProblem(token, candidate, now(realm)) === undefined);
+  if (!app) return refusal(401, "A JSON web token could not be decoded");
+  if (app.installationId !== id) return refusal(404, "Not Found");
+  const { account = "acme", permissions = PERMISSIONS, suspended } = app;
+  const suspendedAt = suspended ? new Date(now(realm)).toISOString() : null;
+  return jsonReply(200, { id, account: { login: account }, permissions, suspended_at: suspendedAt });
+}
+
+/** Whether a bearer is a token of a person or of an installation. */
+function isGood(realm: Realm, token: string | undefined): boolean {
+  const isPat = token !== undefined && realm.credentials.pats?.includes(token) && !realm.revokedPats.has(token);
+  return isPat || realm.tokens.subjectOf("installation", token) !== undefined;
 }
 
 function installationToken(realm: Realm, id: number, request: HttpRequest): HttpResponse {
@@ -43,14 +91,13 @@ function installationToken(realm: Realm, id: number, request: HttpRequest): Http
   return jsonReply(201, {
     token: realm.tokens.issue("installation", String(id), lifetime),
     expires_at: timeIn(realm, lifetime),
-    permissions: { organization_self_hosted_runners: "write", administration: "write" },
+    permissions: app.permissions ?? PERMISSIONS,
   });
 }
 
 function registrationToken(realm: Realm, owner: string, request: HttpRequest): HttpResponse {
   const token = credentialsOf(request, "Bearer");
-  const isPat = token !== undefined && realm.credentials.pats?.includes(token) && !realm.revokedPats.has(token);
-  if (!isPat && realm.tokens.subjectOf("installation", token) === undefined) return refusal(401, "Bad credentials");
+  if (!isGood(realm, token)) return refusal(401, "Bad credentials");
   const { registrationTokenMs, registrationDelayMs } = realm.behaviour;
   return jsonReply(201, {
     token: realm.tokens.issue("registration", owner.toLowerCase(), registrationTokenMs, registrationDelayMs),

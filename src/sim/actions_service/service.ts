@@ -1,6 +1,6 @@
 /**
  * GitHub with its Actions Service, as its clients see it, for any number of hosts. What it does not do: organisations
- * and repositories are not checked to exist, tokens have no scopes, runner groups have no access lists, a poll's
+ * and repositories are not checked to exist, scopes and permissions are told and not enforced, runner groups have no access lists, a poll's
  * api-version is not compared, there are no rate limits but those that faults bring, and workflows are not modelled:
  * a job is a time span. A runner is told of its job at once.
  */
@@ -95,6 +95,11 @@ export class ActionsServiceSim {
     return connectRunner(this.#realm, encodedJitConfig);
   }
 
+  /** The tokens that it has given out: what nobody may tell. */
+  get tokens(): Iterable<string> {
+    return this.#realm.tokens.all;
+  }
+
   /** The scale sets that there are now. */
   scaleSets(): ScaleSetView[] {
     return [...this.#realm.scaleSets.values()].map((set) => ({
@@ -126,7 +131,8 @@ export class ActionsServiceSim {
     const response = await served.response;
     this.ledger.count(served.kind, response.status);
     const ids = { "x-github-request-id": this.#realm.nextRequestId(), activityid: this.#realm.nextRequestId() };
-    return { ...response, headers: { ...response.headers, ...ids } };
+    const date = new Date(this.#realm.clock.now()).toUTCString();
+    return { ...response, headers: { ...response.headers, ...ids, date } };
   }
 
   #route(request: HttpRequest): Served {

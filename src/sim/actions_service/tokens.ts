@@ -8,6 +8,8 @@ export interface SimCredentials {
   /** Personal access tokens. */
   readonly pats?: readonly string[];
   readonly apps?: readonly SimApp[];
+  /** Scopes of classic tokens, by token; a token without an entry is a fine-grained one, of which GitHub names none. */
+  readonly scopes?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface SimApp {
@@ -16,6 +18,11 @@ export interface SimApp {
   readonly installationId: number;
   /** PEM. */
   readonly publicKey: string;
+  /** Where it is installed; default: `acme`. */
+  readonly account?: string;
+  /** Default: what runners of organizations and repositories need. */
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly suspended?: boolean;
 }
 
 export type TokenKind = "installation" | "registration" | "admin" | "queue" | "jit";
@@ -36,6 +43,11 @@ export class TokenOffice {
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
     this.#random = random;
+  }
+
+  /** Every token that is remembered: those that have ended are for a while. */
+  get all(): Iterable<string> {
+    return this.#issued.keys();
   }
 
   /** A token of random letters, good for `lifetimeMs`, from `delayMs` on. */

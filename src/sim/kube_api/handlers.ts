@@ -27,8 +27,19 @@ import type { Watch } from "./watch.ts";
 import { existing, type World } from "./world.ts";
 import { create, replace, type WriteOptions } from "./writes.ts";
 
+/** What a review of access asks for. */
+export interface ReviewedAttributes {
+  readonly verb?: string;
+  readonly group?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+}
+
 /** What the handlers need from the server. */
 export interface Hooks {
+  /** Whether a review is answered with no. @param user undefined: whoever asks */
+  denies(attributes: ReviewedAttributes, user?: string): boolean;
   lagOf(plural: string): number;
   opened(watch: Watch): void;
   closed(watch: Watch): void;
@@ -74,7 +85,10 @@ export class Handlers {
     if (parts[0] === "api" && parts.length === 2) return found(resourceList(registry, "", parts[1]!));
     if (parts[0] === "apis" && parts.length === 2) return found(groupNamed(registry, parts[1]!));
     if (parts[0] === "apis" && parts.length === 3) return found(resourceList(registry, parts[1]!, parts[2]!));
-    if (path === "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") return json(201, allowed(request));
+    const review = /^\/apis\/authorization\.k8s\.io\/v1\/(self)?subjectaccessreviews$/.exec(path);
+    if (review) {
+      return json(201, reviewed(request, review[1] ? "SelfSubjectAccessReview" : "SubjectAccessReview", this.#hooks));
+    }
     if (path === "/apis/authentication.k8s.io/v1/selfsubjectreviews") {
       return json(201, self(this.#hooks.userOf(request)));
     }
@@ -205,11 +219,17 @@ function self(username = ""): object {
   return { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1", metadata: {}, status: { userInfo } };
 }
 
-/** There is no RBAC: everything is allowed. */
-function allowed(request: HttpRequest): object {
+/** There is no RBAC: everything is allowed but what a test denies, and that in reviews alone. */
+function reviewed(request: HttpRequest, kind: string, { denies }: Hooks): object {
   const asked = bodyOf(request);
-  const spec = typeof asked === "object" && asked !== null && "spec" in asked ? asked.spec : {};
-  return { kind: "SelfSubjectAccessReview", apiVersion: "authorization.k8s.io/v1", spec, status: { allowed: true } };
+  const spec = (typeof asked === "object" && asked !== null && "spec" in asked ? asked.spec : {}) as ReviewSpec;
+  const allowed = !denies(spec.resourceAttributes ?? {}, spec.user);
+  return { kind, apiVersion: "authorization.k8s.io/v1", spec, status: { allowed } };
+}
+
+interface ReviewSpec {
+  readonly resourceAttributes?: ReviewedAttributes;
+  readonly user?: string;
 }
 
 function contentType(request: HttpRequest): string {

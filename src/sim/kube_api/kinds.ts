@@ -98,6 +98,7 @@ export const BUILT_IN: readonly Kind[] = [
   SERVICE_ACCOUNTS,
   CRDS,
   BUDGETS,
+  builtIn("apps", "v1", "Deployment", "deployments", { shortNames: ["deploy"], status: true }),
   builtIn("coordination.k8s.io", "v1", "Lease", "leases", { unconditionalUpdate: false }),
   builtIn(RBAC, "v1", "Role", "roles"),
   builtIn(RBAC, "v1", "RoleBinding", "rolebindings"),

@@ -3,7 +3,8 @@
  * requests at the same instants of its clock get the same answers, with the same UIDs, names and versions.
  *
  * What it does not do:
- * - No RBAC: whoever gets in may do everything. Without an admin token everybody gets in.
+ * - No RBAC: whoever gets in may do everything, and reviews of access say so. Without an admin token everybody gets in.
+ * - Deployments are stored and make no pods.
  * - No field ownership: managedFields are not kept, server-side apply is a merge that never conflicts.
  * - Built-in kinds are validated in what this project could get wrong, not in everything; nodes and quotas hardly at
  *   all. Quantities are not parsed: a wrong one is stored. There are no priority classes.
@@ -24,7 +25,7 @@ import { credentialsOf } from "../http.ts";
 import { Timers } from "../timers.ts";
 import { Controllers } from "./controllers.ts";
 import { GarbageCollector } from "./gc.ts";
-import { Handlers } from "./handlers.ts";
+import { Handlers, type Hooks } from "./handlers.ts";
 import { CRDS, NAMESPACES, Registry } from "./kinds.ts";
 import { reply } from "./reply.ts";
 import { StatusError, unauthorized } from "./status.ts";
@@ -62,7 +63,13 @@ export interface ObjectChange {
 
 export class KubeApi {
   /** Serves one request; no sockets. */
-  readonly handle: Transport = (request) => this.#handle(request);
+  readonly handle: Transport = async (request) => {
+    const response = await this.#handle(request);
+    const date = new Date(this.#world.clock.now()).toUTCString();
+    return { ...response, headers: { ...response.headers, date } };
+  };
+  /** Which reviews of access are answered with no; requests are served all the same. */
+  denies: Hooks["denies"] = () => false;
   readonly #world: World;
   readonly #timers: Timers;
   readonly #tokens: Tokens;
@@ -84,6 +91,7 @@ export class KubeApi {
       opened: (watch) => this.#watches.add(watch),
       closed: (watch) => this.#watches.delete(watch),
       userOf: (request) => this.userOf(request),
+      denies: (attributes, user) => this.denies(attributes, user),
     });
     const after = (ms: number, action: () => void) => void this.#timers.after(ms, action);
     const collector = new GarbageCollector(this.#world, gcDelayMs, after);
