@@ -1,5 +1,6 @@
 /** What a soak sees of the program, from sample to sample. */
 import { countByKind } from "../support/audit.ts";
+import { eventually } from "../support/eventually.ts";
 import { total } from "../support/figures.ts";
 import process from "node:process";
 import { type Held, Probe } from "./probe.ts";
@@ -81,7 +82,9 @@ export class Watch {
       }
     } catch (error) {
       // a process that is killed while it is looked at has no sample; one that lives must answer
-      if (isAlive(pid)) throw error;
+      await eventually(`${name} ${pid} ends`, async () => !isAlive(pid), 5_000).catch(() => {
+        throw error;
+      });
     }
   }
 
