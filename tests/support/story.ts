@@ -31,7 +31,7 @@ import type { ScaleSetOptions } from "./cluster_objects.ts";
 import { whyNoControlPlane } from "./control_plane.ts";
 import { eventually } from "./eventually.ts";
 import { type Mark, markOf, spentSince, total } from "./figures.ts";
-import { endOf } from "./story_end.ts";
+import { endOf, stateOf } from "./story_end.ts";
 import { type TcpDoor, tcpDoor } from "./tcp_door.ts";
 
 export interface StoryOptions extends Omit<ClusterOptions, "bare"> {
@@ -50,7 +50,7 @@ export interface StoryOptions extends Omit<ClusterOptions, "bare"> {
 export interface Work {
   /** Default `story`. */
   readonly set?: string;
-  /** Between two jobs. Default 500. */
+  /** Between two jobs. Default 1000. */
   readonly everyMs?: number;
   /** Shortest and longest job. Default 1 to 3 s. */
   readonly durationMs?: readonly [number, number];
@@ -145,7 +145,7 @@ export class Story {
 
   /** Jobs come from now on. @returns what ends that; the end of the story does too */
   work(work: Work = {}): () => void {
-    const timer = setInterval(() => this.job(work), work.everyMs ?? 500);
+    const timer = setInterval(() => this.job(work), work.everyMs ?? 1000);
     const stop = () => clearInterval(timer);
     this.#stops.add(stop);
     return stop;
@@ -221,7 +221,9 @@ export function story(name: string, defaults: StoryOptions, tell: (it: Story) =>
       await endOf(it);
       it.note("the story took", `${it.secondsSince(began)} s`);
     } catch (error) {
-      console.log(`seed ${options.seed}; the controller's last lines:\n${it.cluster.controllers.at(-1)?.logTail(60)}`);
+      console.log(`seed ${options.seed}`);
+      for (const line of await stateOf(it.cluster).catch((reason) => [`no state: ${reason}`])) console.log(`  ${line}`);
+      console.log(it.cluster.controllers.at(-1)?.logTail());
       throw error;
     } finally {
       await it.stop();

@@ -130,6 +130,32 @@ async function wrongWith(cluster: Cluster, set: ScaleSetOptions): Promise<string
   return wrong;
 }
 
+/** What is there, a line for each runner and runner's pod: for those who look for the reason of a failure. */
+export async function stateOf(cluster: Cluster): Promise<string[]> {
+  const runners = await cluster.list(EPHEMERAL_RUNNERS);
+  const pods = (await cluster.list(PODS)).filter(({ metadata }) =>
+    metadata.labels?.["actions-ephemeral-runner"] === "True"
+  );
+  const secrets = new Set((await cluster.list(SECRETS)).map(({ metadata }) => metadata.name));
+  const seen = new Map([...cluster.kubelet.ledger.pods.values()].map((pod) => [pod.uid, pod]));
+  return [
+    ...cluster.service.scaleSets().map((set) => JSON.stringify(set)),
+    ...runners.map(({ metadata: { name, deletionTimestamp }, status }) => {
+      const { phase, reason, runnerId, jobId } = status ?? {};
+      const secret = secrets.has(name) ? "has" : "has not";
+      return `runner ${JSON.stringify({ name, deletionTimestamp, phase, reason, runnerId, jobId, secret })}`;
+    }),
+    ...pods.map(({ metadata: { name, uid, deletionTimestamp }, spec, status }) => {
+      const { phase, reason } = status ?? {};
+      const { startedAt, endedAt, agentId, jobId } = seen.get(uid) ?? {};
+      const node = { startedAt, endedAt, agentId, jobId, known: seen.has(uid) };
+      return `pod ${JSON.stringify({ name, deletionTimestamp, node: spec?.nodeName, phase, reason, onNode: node })}`;
+    }),
+    ...cluster.service.registrations().map((one) => `registration ${JSON.stringify(one)}`),
+    ...cluster.kubelet.ledger.problems,
+  ];
+}
+
 /** Things that nobody answers for. */
 async function orphans(cluster: Cluster): Promise<string[]> {
   const runners = new Set((await cluster.list(EPHEMERAL_RUNNERS)).map(({ metadata }) => metadata.name));
