@@ -3,7 +3,7 @@
  * sockets and files, timers, and the entries of every Map and Set that is alive. The program knows nothing of it: it is
  * started with {@link PROBE_ENV} and woken by a signal.
  */
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { usageOf } from "../support/program.ts";
 import { eventually } from "../support/eventually.ts";
@@ -94,13 +94,13 @@ export class Probe {
     });
   }
 
-  /** Wakes a process's inspector. @param log what the process has written so far */
+  /** Wakes a process's inspector. @param log what the process, and those before it, have written so far */
   static async of(pid: number, log: () => string): Promise<Probe> {
+    const urls = () => [...log().matchAll(/Debugger listening on (ws:\S+)/g)].map(([, url]) => url!);
+    await eventually(`${pid} can be woken`, async () => catchesWake(pid));
+    const before = urls().length;
     process.kill(pid, "SIGUSR1");
-    const url = await eventually(
-      `the inspector of ${pid} answers`,
-      async () => /Debugger listening on (ws:\S+)/.exec(log())?.[1],
-    );
+    const url = await eventually(`the inspector of ${pid} answers`, async () => urls()[before]);
     const socket = new WebSocket(url);
     await new Promise<void>((resolve, reject) => {
       socket.addEventListener("open", () => resolve(), { once: true });
@@ -173,6 +173,14 @@ export class Probe {
 }
 
 const GROUP = "probe";
+/** SIGUSR1 in a mask of signals. */
+const WAKE = 1n << 9n;
+
+/** A process that is too young to catch the signal would die of it. */
+function catchesWake(pid: number): boolean {
+  const caught = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
+  return (BigInt(`0x${caught}`) & WAKE) !== 0n;
+}
 
 function openFiles(pid: number): { readonly sockets: number; readonly files: number } {
   const names = readdirSync(`/proc/${pid}/fd`);
