@@ -17,6 +17,8 @@ export const LABELS = {
   podTemplateHash: "pod-template-hash",
   /** On the pods and secrets that container hooks make for a runner; the value is the runner's name. */
   hookPod: "runner-pod",
+  /** Ours, on the pod of a runner with a job, where such pods are not to be evicted; the value is the set's UID. */
+  busy: "actions.github.com/busy",
 } as const;
 
 export const PART_OF = "gha-runner-scale-set";
@@ -118,6 +120,11 @@ export function newRunnerName(runnerSet: string, random: Random): string {
 
 /**
  * A value that fits a label: at most 63 characters of which the first and the last are letters or digits; "" when
+/** Name of the disruption budget of a set's runners with a job. */
+export function busyBudgetName(runnerSet: string): string {
+  return `${runnerSet.slice(0, 240)}-busy-runners`;
+}
+
  * nothing is left. Longer ones are cut and end in "-trim". What a label can't hold becomes "-".
  */
 export function labelValue(text: string): string {

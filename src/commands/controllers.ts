@@ -14,17 +14,18 @@ import { ephemeralRunnerSetController, keysOfSet } from "../controllers/ephemera
 import { ControllerMetrics } from "../controllers/shared/metrics.ts";
 import { RunnerBook } from "../controllers/shared/runner_book.ts";
 import type { ScaleSetGone } from "../controllers/shared/scale_set_gone.ts";
+import { onProtection, protectsBusy } from "../controllers/shared/disruption.ts";
 import type { GithubSource, Services } from "../controllers/shared/services.ts";
 import { ServicesPool } from "../controllers/shared/services_pool.ts";
 import type { Settings } from "../controllers/shared/settings.ts";
 import { SourceReader } from "../controllers/shared/source_reader.ts";
-import { BY_STATE } from "../controllers/shared/stores.ts";
+import { BY_SET, BY_STATE } from "../controllers/shared/stores.ts";
 import type { VaultAccess } from "../controllers/shared/vault_source.ts";
 import { BY_OWNER, BY_SCALE_SET, type SetStores, type Uncached } from "../controllers/shared/stores_set.ts";
 import type { Waits } from "../controllers/shared/waits.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import type { Informer } from "../k8s/informer.ts";
-import { controllerOf, type KubeObject, type Pod, type Resource, type Stored } from "../k8s/resource.ts";
+import { controllerOf, keyOf, type KubeObject, type Pod, type Resource, type Stored } from "../k8s/resource.ts";
 import type { Overlay } from "../k8s/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { steadyClock } from "../lib/steady_clock.ts";
@@ -130,6 +131,8 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     maxRunnersOf: (set) => maxRunnersOf(stores, set),
     isPaused: (set) => isPaused(stores, set),
     formerOf: (set) => formerOf(stores, set),
+    budgets: uncached.budgets,
+    protectsBusy: (set) => protectsBusy(stores, set),
   });
   const runners = ephemeralRunnerController({
     ...common,
@@ -139,6 +142,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     book,
     version: version.version,
     annotatePods: settings.annotateRunnerPods ?? true,
+    protectsBusy: (set) => protectsBusy(stores, set),
     onEnd: (runner, reason, cause) => gauges.ended(runner, reason, cause),
     wake: wake("runner"),
   });
@@ -174,6 +178,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
         informers.runners.store.subscribe((change) =>
           runnerSets.wakesOfRunner(change).forEach(({ key, ms }) => add(key, ms))
         ),
+        onProtection(stores, (set) => add(keyOf(set), 0)),
       ];
       return () => ends.forEach((end) => end());
     }),
@@ -181,6 +186,9 @@ export function controllersOf(deps: ControllersDeps): Component[] {
       const ends = [
         informers.runners.store.subscribe((change) => keysOfRunner(change).forEach((key) => add(key, 0))),
         informers.runnerPods.store.subscribe((change) => keysOfPod(change).forEach((key) => add(key, 0))),
+        onProtection(stores, ({ metadata: { uid } }) => {
+          for (const runner of informers.runners.store.by(BY_SET, uid)) add(keyOf(runner), 0);
+        }),
       ];
       return () => ends.forEach((end) => end());
     }),

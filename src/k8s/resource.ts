@@ -4,6 +4,7 @@ import type {
   V1Lease,
   V1Namespace,
   V1Pod,
+  V1PodDisruptionBudget,
   V1PodTemplateSpec,
   V1Role,
   V1RoleBinding,
@@ -85,6 +86,7 @@ export type ConfigMap = Omit<Wire<V1ConfigMap>, "metadata"> & KubeObject;
 export type ServiceAccount = Omit<Wire<V1ServiceAccount>, "metadata"> & KubeObject;
 export type Role = Omit<Wire<V1Role>, "metadata"> & KubeObject;
 export type RoleBinding = Omit<Wire<V1RoleBinding>, "metadata"> & KubeObject;
+export type PodDisruptionBudget = Omit<Wire<V1PodDisruptionBudget>, "metadata"> & KubeObject;
 export type Lease = Omit<Wire<V1Lease>, "metadata"> & KubeObject;
 export type Namespace = Omit<Wire<V1Namespace>, "metadata"> & KubeObject;
 
@@ -94,6 +96,12 @@ export const CONFIG_MAPS = resource<ConfigMap>("", "v1", "ConfigMap", "configmap
 export const SERVICE_ACCOUNTS = resource<ServiceAccount>("", "v1", "ServiceAccount", "serviceaccounts");
 export const ROLES = resource<Role>("rbac.authorization.k8s.io", "v1", "Role", "roles");
 export const ROLE_BINDINGS = resource<RoleBinding>("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
+export const POD_DISRUPTION_BUDGETS = resource<PodDisruptionBudget>(
+  "policy",
+  "v1",
+  "PodDisruptionBudget",
+  "poddisruptionbudgets",
+);
 export const LEASES = resource<Lease>("coordination.k8s.io", "v1", "Lease", "leases");
 
 /** `group/version`, or `version` for the core group, as objects carry it. */

@@ -158,6 +158,7 @@ const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
       },
     },
     hardenedListener: false,
+    "disruption.protectBusy": false,
     "networkPolicy.enabled": false,
     "rbac.extra": true,
   },

@@ -255,7 +255,11 @@ chartTable("rights in the scale set's namespace", SET_CHART, {
   "beyond the original's: never waited for": {
     values: SET_VALUES,
     facts: {
-      "manager_extra_role#rules": [rule("", "pods", "patch"), rule("", "events", "create", "patch")],
+      "manager_extra_role#rules": [
+        rule("", "pods", "patch"),
+        rule("", "events", "create", "patch"),
+        rule("policy", "poddisruptionbudgets", "create", "delete", "get", "patch"),
+      ],
       "manager_extra_role#metadata.finalizers": undefined,
       "manager_extra_role_binding#metadata.finalizers": undefined,
       "manager_extra_role_binding#subjects": CONTROLLER,
@@ -264,7 +268,7 @@ chartTable("rights in the scale set's namespace", SET_CHART, {
   },
   "more rules for the controller": {
     values: values({ rbac: { extraRules: [MORE] } }),
-    facts: { "manager_extra_role#rules.2": MORE, "manager_role#rules.length": 6 },
+    facts: { "manager_extra_role#rules.3": MORE, "manager_role#rules.length": 6 },
   },
   "no more than the original's": {
     values: values({ rbac: { extra: false } }),

@@ -78,6 +78,7 @@ chartTable("settings that the original does not have", SET_CHART, {
       [`${SPEC}.paused`]: undefined,
       [`${SPEC}.scheduledOverrides`]: undefined,
       [`${SPEC}.runnerPolicy`]: undefined,
+      [`${SPEC}.disruption`]: undefined,
     },
   },
   "a pause": { values: SET_VALUES, args: ["--set", "paused=true"], facts: { [`${SPEC}.paused`]: true } },
@@ -93,6 +94,13 @@ chartTable("settings that the original does not have", SET_CHART, {
       [`${SPEC}.runnerPolicy`]: { maxLifetimeSeconds: 31536000, historyLimit: 0, scaleDownDelaySeconds: 120 },
     },
   },
+  "busy runners can't be evicted": {
+    values: SET_VALUES,
+    args: ["--set", "disruption.protectBusy=true"],
+    facts: { [`${SPEC}.disruption`]: { protectBusy: true } },
+  },
+  "they can": { values: values({ disruption: { protectBusy: false } }), facts: { [`${SPEC}.disruption`]: undefined } },
+  "nothing is said of drains": { values: values({ disruption: null }), facts: { [`${SPEC}.disruption`]: undefined } },
 });
 
 const PROXY = {

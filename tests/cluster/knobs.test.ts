@@ -63,6 +63,9 @@ const SCHEDULES = [
 onCluster("what makes sense is let in", async () => {
   const sensible = [
     { paused: true },
+    { disruption: {} },
+    { disruption: { protectBusy: true } },
+    { disruption: { protectBusy: false } },
     { paused: false, runnerPolicy: {}, scheduledOverrides: [] },
     {
       runnerPolicy: {
@@ -100,6 +103,9 @@ onCluster("nonsense is refused, and the answer says what is wrong", async () => 
   const duration = /duration must be like "8h" or "1h30m", from 1m to 8784h/;
   const refused: [spec: unknown, says: RegExp][] = [
     [{ paused: "yes" }, /spec\.paused.*boolean/],
+    [{ disruption: true }, /spec\.disruption.*object/],
+    [{ disruption: { protectBusy: "yes" } }, /spec\.disruption\.protectBusy.*boolean/],
+    [{ disruption: { protectbusy: true } }, /unknown field "spec\.disruption\.protectbusy"/],
     [{ runnerPolicy: { maxIdleSeconds: 0 } }, /spec\.runnerPolicy\.maxIdleSeconds.*greater than or equal to 60/],
     [{ runnerPolicy: { maxIdleSeconds: -1 } }, /greater than or equal to 60/],
     [{ runnerPolicy: { pendingTimeoutSeconds: 5 } }, /pendingTimeoutSeconds.*greater than or equal to 30/],

@@ -172,6 +172,8 @@ table<string[]>("fields", {
         scheduledOverrides[].duration: string, required
         scheduledOverrides[].minRunners: integer, minimum 0
         scheduledOverrides[].maxRunners: integer, minimum 0
+        disruption: object
+        disruption.protectBusy: boolean
       `,
     ),
     ...POLICY,

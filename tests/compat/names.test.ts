@@ -134,6 +134,7 @@ test("labels", () => {
     ephemeralRunner: "actions-ephemeral-runner",
     podTemplateHash: "pod-template-hash",
     hookPod: "runner-pod",
+    busy: "actions.github.com/busy",
   });
   assert.equal(names.PART_OF, "gha-runner-scale-set");
   assert.deepEqual(names.COMPONENTS, {

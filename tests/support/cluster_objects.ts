@@ -2,7 +2,7 @@
 import { AUTOSCALING_RUNNER_SETS } from "../../src/api/kinds.ts";
 import { FINALIZERS } from "../../src/api/names.ts";
 import { apiVersionOf, type KubeObject, pathOf, SECRETS, SERVICE_ACCOUNTS } from "../../src/k8s/resource.ts";
-import { type Creatable, scaleSetRights } from "./rbac.ts";
+import { type Creatable, extraRights, scaleSetRights } from "./rbac.ts";
 
 export interface ScaleSetOptions {
   readonly name: string;
@@ -16,6 +16,8 @@ export interface ScaleSetOptions {
   readonly secret?: Readonly<Record<string, string>>;
   /** Default: the cluster's service, organisation `acme`. */
   readonly configUrl?: string;
+  /** The controller has the rights of `rbac.extra`. Default: the original's alone. */
+  readonly extraRights?: boolean;
   /** More of the AutoscalingRunnerSet's spec. */
   readonly spec?: Readonly<Record<string, unknown>>;
 }
@@ -45,6 +47,7 @@ export function scaleSetObjects(options: ScaleSetOptions, configUrl: string): Cr
   const account = { metadata: { name: `${release}-no-permission` } };
   return [
     ...rights.map(({ path, object }) => ({ path, object: isProtected(object) })),
+    ...(options.extraRights ? extraRights(namespace, CONTROLLER, `${release}-manager-extra`) : []),
     { path: pathOf(SECRETS, namespace), object: isProtected(secret) },
     { path: pathOf(SERVICE_ACCOUNTS, namespace), object: isProtected(account) },
     { path: pathOf(AUTOSCALING_RUNNER_SETS, namespace), object: scaleSet(options, release, configUrl) },

@@ -59,6 +59,12 @@ export const SCALE_SET_RULES: readonly Rule[] = [
   }),
 ];
 
+/** What `rbac.extra` of that chart adds. */
+export const EXTRA_RULES: readonly Rule[] = [
+  ...rules("", { pods: "patch", events: "create patch" }),
+  ...rules("policy", { poddisruptionbudgets: "create delete get patch" }),
+];
+
 /** An object and the path of the collection that it is created in. */
 export interface Creatable {
   readonly path: string;
@@ -85,6 +91,11 @@ export function controllerRights(account: Account): Creatable[] {
 /** What lets the controller serve scale sets in `namespace`. Each scale set of a chart brings its own, by its own name. */
 export function scaleSetRights(namespace: string, account: Account, name = "scale-set-manager"): Creatable[] {
   return granted(namespace, name, SCALE_SET_RULES, account);
+}
+
+/** The rights beyond the original's. */
+export function extraRights(namespace: string, account: Account, name: string): Creatable[] {
+  return granted(namespace, name, EXTRA_RULES, account);
 }
 
 function granted(namespace: string, name: string, allowed: readonly Rule[], account: Account): Creatable[] {

@@ -43,7 +43,7 @@ export function seenOf(example: Case, now: number): Seen {
     mayBeRegistered: true,
     released: false,
     asked: false,
-    settings: { version: "0.14.2", waits: WAITS, annotatePods: true },
+    settings: { version: "0.14.2", waits: WAITS, annotatePods: true, mayPatchPods: true },
     ...(it.metadata.deletionTimestamp ? { deletingSince: Date.parse(it.metadata.deletionTimestamp) } : {}),
     ...example.seen,
   };

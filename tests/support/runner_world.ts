@@ -18,7 +18,15 @@ import { type Waits, waitsOf } from "../../src/controllers/shared/waits.ts";
 import { ServiceError, type ServiceErrorKind } from "../../src/github/errors.ts";
 import type { ActionsService, Registration } from "../../src/github/service.ts";
 import { ReadThrough } from "../../src/k8s/read_through.ts";
-import { type KubeObject, type Pod, PODS, type Resource, SECRETS, type Stored } from "../../src/k8s/resource.ts";
+import {
+  type KubeObject,
+  type Pod,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  type Resource,
+  SECRETS,
+  type Stored,
+} from "../../src/k8s/resource.ts";
 import { type Overlay, Store } from "../../src/k8s/store.ts";
 import { rfc3339 } from "../../src/lib/clock.ts";
 import { logOf } from "../../src/lib/log.ts";
@@ -203,11 +211,13 @@ export class RunnerWorld {
       pods: new Store<Pod>({ clock, project: projectPod }),
     };
     const secrets = new ReadThrough({ kube, kind: SECRETS, clock });
+    const budgets = new ReadThrough({ kube, kind: POD_DISRUPTION_BUDGETS, clock });
     const overlays: Record<string, unknown> = {
       [EPHEMERAL_RUNNER_SETS.plural]: stores.sets,
       [EPHEMERAL_RUNNERS.plural]: stores.runners,
       [PODS.plural]: stores.pods,
       [SECRETS.plural]: secrets,
+      [POD_DISRUPTION_BUDGETS.plural]: budgets,
     };
     const overlayOf = (kind: Resource) => overlays[kind.plural] as Overlay<KubeObject> | undefined;
     const executor = new Executor({
@@ -226,12 +236,15 @@ export class RunnerWorld {
       scaleSetGone: { report: (key) => void this.logs.push(`gone ${key}`) },
       version: "0.14.2",
       annotatePods: true,
+      protectsBusy: () => this.protectsBusy,
       wake: (key) => runners.enqueue(key),
     });
     const setKit = ephemeralRunnerSetController({
       ...common,
       stores,
       secrets,
+      budgets,
+      protectsBusy: () => this.protectsBusy,
       sources: { proxy: () => Promise.resolve({ http: "", https: "http://proxy", noProxy: "" }) },
       random: this.#random,
       maxRunnersOf: () => this.#options.maxRunners,
@@ -294,6 +307,9 @@ export class RunnerWorld {
       this.clock.after(1000, () => there() && this.api.delete(PODS, { namespace, name }, 0));
     }
   }
+
+  /** Whether the scale set asks for runners with a job not to be evicted. */
+  protectsBusy = false;
 
   /** Pods stay as they are, bound and not started. */
   holdPods = false;

@@ -39,6 +39,7 @@ test("every link to a file of the repository leads somewhere, and so does its an
 /** Words in quotes in the controllers and the listener that are no reasons: kinds, types, kinds of errors, words of Kubernetes. */
 const NO_REASONS = new Set([
   ...["True", "False", "Warning", "Normal", "Never", "Always", "Opaque", "Default", "Pod", "Role", "Secret"],
+  ...["PodDisruptionBudget", "AlwaysAllow", "NamespaceTerminating"],
   ...["ServiceAccount", "AutoscalingRunnerSet", "AutoscalingListener", "EphemeralRunnerSet", "EphemeralRunner"],
   ...["Pending", "Running", "Succeeded", "PodScheduled", "Progressing", "VersionSkew", "PhantomDemand"],
   // Kinds of errors of GitHub, of the API server and of a vault, of which problems.ts and others make reasons.

@@ -1,7 +1,7 @@
 /** AutoscalingRunnerSet: a scale set, as its user writes it. */
 import * as z from "zod";
 import type { KindSchema } from "./kind.ts";
-import { effective, paused, runnerPolicy, scheduledOverrides } from "./knobs.ts";
+import { disruption, effective, paused, runnerPolicy, scheduledOverrides } from "./knobs.ts";
 import {
   githubConfig,
   githubServerTLS,
@@ -46,6 +46,7 @@ export const spec = z.object({
   paused,
   scheduledOverrides,
   runnerPolicy,
+  disruption,
 });
 
 export const status = z.object({

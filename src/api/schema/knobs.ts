@@ -130,6 +130,13 @@ export const paused = z.boolean().optional().describe(
   "Take no new jobs. Those that GitHub has already given are served, then no runner is left.",
 );
 
+export const disruption = z.object({
+  protectBusy: z.boolean().optional().describe(
+    "The pod of a runner with a job may not be evicted, by kubectl drain for one: a PodDisruptionBudget keeps it until " +
+      "the job has ended. Runners without a job go. Default: false.",
+  ),
+}).optional().describe("What becomes of runners when nodes are drained.");
+
 /** Status fields of a scale set with one of these settings. */
 export const effective = {
   effectiveMinRunners: optional.number(

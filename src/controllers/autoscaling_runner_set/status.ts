@@ -108,7 +108,7 @@ function progressOf(pending: Problem | undefined, problem: Problem | undefined, 
 }
 
 /** Conditions of children that are true of the scale set. */
-const OF_CHILDREN = ["RunnersFailing", "RunnerVersionDeprecated", "PhantomDemand"];
+const OF_CHILDREN = ["RunnersFailing", "RunnerVersionDeprecated", "PhantomDemand", "BusyRunnersProtected"];
 
 function passedOn({ runnerSet, listeners }: Observed): Saying[] {
   const said = [...runnerSet?.status?.conditions ?? [], ...listeners[0]?.status?.conditions ?? []];

@@ -5,6 +5,7 @@ import { withMeta } from "../../api/labels.ts";
 import { ANNOTATIONS, LABELS, podTemplateHash } from "../../api/names.ts";
 import { controlledBy, type Pod, type Secret, type Stored } from "../../k8s/resource.ts";
 import { REVISION_ANNOTATION } from "../shared/revision.ts";
+import { setUidOf } from "../shared/runner_state.ts";
 import { RUNNER_CONTAINER } from "./outcome.ts";
 
 /** What the service said at registration. Secret: `encoded` goes nowhere but into the runner's secret. */
@@ -131,6 +132,11 @@ export function jobAnnotationsOf({ status }: EphemeralRunner): Record<string, st
     "karpenter.sh/do-not-disrupt": "true",
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
   };
+}
+
+/** The label by which the disruption budget of its set holds a pod while its runner has a job. */
+export function busyLabelsOf(runner: EphemeralRunner): Record<string, string> {
+  return { [LABELS.busy]: setUidOf(runner) ?? "" };
 }
 
 function fromSecret(name: string, secret: string, key: string): EnvVar {

@@ -5,7 +5,7 @@ import { PODS, refOf, SECRETS } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { act, create, patch, perform, type Plan, remove, rest } from "../../runtime/plan.ts";
 import { hasJob, isMarked } from "../shared/runner_state.ts";
-import { jitSecretOf, jobAnnotationsOf, podOf, runnerContainerOf } from "./build.ts";
+import { busyLabelsOf, jitSecretOf, jobAnnotationsOf, podOf, runnerContainerOf } from "./build.ts";
 import { dismiss, history } from "./dismiss.ts";
 import { ended, fail, lost } from "./ended.ts";
 import type { Call } from "./memory.ts";
@@ -123,7 +123,10 @@ function starting(seen: Seen, pod: SeenPod, state: StateOf<"starting">, now: Ins
 }
 
 function running(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: Instant): RunnerPlan {
-  const { runner, memory, settings: { waits, annotatePods } } = seen;
+  const { runner, memory, settings: { waits } } = seen;
+  // First of all: until the pod is marked as busy it can be evicted.
+  const tidings = tidingsFor(seen, pod);
+  if (tidings) return act("tell-pod", patch(PODS, podRef(seen, pod), { metadata: tidings }, { goneIsDone: true }));
   const runnerId = runner.status?.runnerId ?? memory.runnerId;
   // After a restart only the secret says under which id the runner is known; a failure to read it holds nothing up.
   if (runnerId === undefined && memory.secret === "unknown" && memory.failure?.call !== "readSecret") {
@@ -139,12 +142,19 @@ function running(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: Insta
     if (!isSure) return call(seen, { do: "checkRegistration", runnerId }, "make-sure", now);
     return act("overdue", remove(PODS, podRef(seen, pod)));
   }
-  if (hasJob(runner) && annotatePods && !pod.saysJob && !pod.isDeleting) {
-    const annotations = jobAnnotationsOf(runner);
-    return act("tell-pod", patch(PODS, podRef(seen, pod), { metadata: { annotations } }, { goneIsDone: true }));
-  }
   if (runnerId === undefined || pod.isDeleting) return rest("running");
   return hasJob(runner) ? busy(seen, state, runnerId, now) : idle(seen, state, runnerId, now);
+}
+
+/** What a pod is still to be told of its runner's job. */
+function tidingsFor({ runner, memory, set, settings }: Seen, pod: SeenPod): Record<string, unknown> | undefined {
+  if (!hasJob(runner) || memory.completedSince !== undefined || pod.isDeleting || !settings.mayPatchPods) {
+    return undefined;
+  }
+  const annotations = settings.annotatePods && !pod.saysJob ? jobAnnotationsOf(runner) : undefined;
+  const labels = set?.protectsBusy && !pod.saysBusy ? busyLabelsOf(runner) : undefined;
+  if (!annotations && !labels) return undefined;
+  return { ...(annotations && { annotations }), ...(labels && { labels }) };
 }
 
 /**

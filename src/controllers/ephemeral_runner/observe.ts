@@ -1,5 +1,6 @@
 /** What a decision about a runner needs to see: its object, its pod, and what this process remembers. */
 import type { EphemeralRunner } from "../../api/kinds.ts";
+import { LABELS } from "../../api/names.ts";
 import { ServiceError } from "../../github/errors.ts";
 import { controllerOf, isDeleting, type Pod, type Stored } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
@@ -7,7 +8,7 @@ import { delayOf } from "../../lib/backoff.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Performance } from "../../runtime/performer.ts";
-import { hasJob, isMarked } from "../shared/runner_state.ts";
+import { hasJob, isMarked, setUidOf } from "../shared/runner_state.ts";
 import type { Waits } from "../shared/waits.ts";
 import { HooksLeftError, NameTakenError } from "./calls.ts";
 import type { Answer, Call, Memory, Problem } from "./memory.ts";
@@ -20,6 +21,8 @@ export interface SeenPod {
   readonly state: PodState;
   /** Whether the pod has been told of its runner's job. */
   readonly saysJob: boolean;
+  /** Whether the pod is marked as that of a runner with a job. */
+  readonly saysBusy: boolean;
 }
 
 /** What is chosen for all runners. */
@@ -27,8 +30,10 @@ export interface RunnerSettings {
   /** The program's version, for the user agent of runners. */
   readonly version: string;
   readonly waits: Waits;
-  /** Whether pods are told of their runner's job; false too once the API server has forbidden it. */
+  /** Whether pods are told of their runner's job. */
   readonly annotatePods: boolean;
+  /** False once the API server has forbidden it in the runner's namespace. */
+  readonly mayPatchPods: boolean;
 }
 
 export interface Seen {
@@ -42,6 +47,8 @@ export interface Seen {
     readonly scaleSetId?: number;
     /** Milliseconds in which its runners have to start. */
     readonly pendingTimeout?: number;
+    /** Runners with a job may not be evicted: their pods are to be marked. */
+    readonly protectsBusy?: boolean;
   };
   /** When the runner was asked to go. */
   readonly deletingSince?: Instant;
@@ -69,6 +76,7 @@ export function seenPod(pod: Stored<Pod> | undefined, runner: Stored<EphemeralRu
     isDeleting: isDeleting(pod),
     state: podStateOf(pod),
     saysJob: pod.metadata.annotations?.[JOB_ANNOTATION] !== undefined,
+    saysBusy: pod.metadata.labels?.[LABELS.busy] === setUidOf(runner),
   };
 }
 

@@ -7,7 +7,7 @@
 import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
 import type { KubeClient } from "../../k8s/client.ts";
 import { KubeError } from "../../k8s/errors.ts";
-import { controllerOf, keyOf, type Pod, PODS, refOfKey, SECRETS } from "../../k8s/resource.ts";
+import { controllerOf, keyOf, type Pod, PODS, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
 import type { Change, Overlay, Reader } from "../../k8s/store.ts";
 import { delayOf } from "../../lib/backoff.ts";
 import { type Clock, type Instant, instantOf } from "../../lib/clock.ts";
@@ -18,7 +18,7 @@ import type { StepResult } from "../../runtime/execute.ts";
 import { Performer } from "../../runtime/performer.ts";
 import type { Plan } from "../../runtime/plan.ts";
 import type { RunnerBook } from "../shared/runner_book.ts";
-import { setUidOf } from "../shared/runner_state.ts";
+import { setKeyOf, setUidOf } from "../shared/runner_state.ts";
 import type { ScaleSetGone } from "../shared/scale_set_gone.ts";
 import type { Services } from "../shared/services.ts";
 import { runnerKeyOfPod } from "../shared/stores.ts";
@@ -46,6 +46,8 @@ export interface EphemeralRunnerDeps {
   readonly version: string;
   /** Whether pods are told of their runner's job. */
   readonly annotatePods: boolean;
+  /** Whether runners of a set that have a job may not be evicted. */
+  readonly protectsBusy?: (set: Stored<EphemeralRunnerSet>) => boolean;
   /** A runner has ended otherwise than well: the reason of the event that says so, and what it came from. */
   readonly onEnd?: (runner: EphemeralRunner, reason: string, cause: string) => void;
   /** Has this controller look at a key. */
@@ -77,7 +79,6 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
   readonly #memories = new Memories();
   /** Keys of runners whose pod a quota refuses, by namespace, longest first. */
   readonly #overQuota = new Map<string, Set<string>>();
-  #mayPatchPods = true;
 
   constructor(deps: EphemeralRunnerDeps) {
     const { kube, stores: { pods }, services, book, clock, scaleSetGone, waits, wake } = deps;
@@ -136,6 +137,7 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     remember(memory, runner, pod, { now: clock.now(), waits });
     this.#share(memory, runner);
     const set = this.#setOf(runner);
+    const protectsBusy = set !== undefined && (this.#deps.protectsBusy?.(set) ?? false);
     const failures = Object.values(runner.status?.failures ?? {}).map((at) => instantOf(at) ?? 0);
     const own = instantOf(runner.metadata.deletionTimestamp);
     const setSince = instantOf(set?.metadata.deletionTimestamp);
@@ -148,6 +150,7 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
           deletingSince: setSince,
           scaleSetId: set.spec?.ephemeralRunnerSpec?.runnerScaleSetId,
           pendingTimeout: timeoutOf(set),
+          protectsBusy,
         },
       }),
       ...(own === undefined ? {} : { deletingSince: Math.min(own, setSince ?? own) }),
@@ -157,8 +160,15 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
       mayBeRegistered: !book.wasBornHere(key) || book.wasRegistered(uid),
       released: book.isReleased(uid),
       asked: book.isAsked(uid),
-      settings: { version, waits, annotatePods: annotatePods && this.#mayPatchPods },
+      settings: { version, waits, annotatePods, mayPatchPods: this.#mayPatchPods(namespace, protectsBusy) },
     };
+  }
+
+  /** What only informs is not tried again where it was forbidden; what protects a job is. */
+  #mayPatchPods(namespace: string, protectsBusy: boolean): boolean {
+    const { book, clock, waits } = this.#deps;
+    const forbiddenAt = book.podsForbiddenAt(namespace);
+    return forbiddenAt === undefined || (protectsBusy && clock.now() - forbiddenAt >= waits.resync);
   }
 
   /** The set that owns the runner, unless another has taken its name. */
@@ -191,12 +201,23 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
       memory.jit = undefined;
     }
     if (step.do === "create" && step.kind === PODS && !result.ok) return this.#refused(key, memory, result.error);
-    if (step.do === "patch" && step.kind === PODS && !result.ok && KubeError.is(result.error, "Forbidden")) {
-      this.#mayPatchPods = false;
-      this.#log.info("pods are not told of their jobs: no right to patch pods", { error: messageOf(result.error) });
-      return true;
+    return step.do === "patch" && step.kind === PODS && this.#patched(key, result);
+  }
+
+  /** A pod was told of its runner's job, or may not be. */
+  #patched(key: string, result: StepResult): boolean {
+    const { stores, book, clock } = this.#deps;
+    const { namespace, name } = refOfKey(key);
+    const runner = stores.runners.get(namespace, name);
+    const set = { namespace, key: (runner && setKeyOf(runner)) ?? "" };
+    if (result.ok) book.podPatched(set, undefined);
+    if (result.ok || !KubeError.is(result.error, "Forbidden")) return false;
+    if (book.podsForbiddenAt(namespace) === undefined) {
+      const error = messageOf(result.error);
+      this.#log.info("pods are not told of their jobs: no right to patch pods", { namespace, error });
     }
-    return false;
+    book.podPatched(set, clock.now());
+    return true;
   }
 
   /** The API server would not have the pod: whether that is a fact to decide on. */

@@ -1,8 +1,8 @@
 /** The objects that are made for a set: its runners, and the secret with their proxy. Pure. */
 import { EPHEMERAL_RUNNER_SETS, type EphemeralRunner, type EphemeralRunnerSet } from "../../api/kinds.ts";
 import { scaleSetLabels, withComponent, withMeta } from "../../api/labels.ts";
-import { ANNOTATIONS, COMPONENTS, FINALIZERS, LABELS, runnerProxyName } from "../../api/names.ts";
-import { controlledBy, type Secret, type Stored } from "../../k8s/resource.ts";
+import { ANNOTATIONS, busyBudgetName, COMPONENTS, FINALIZERS, LABELS, runnerProxyName } from "../../api/names.ts";
+import { controlledBy, type PodDisruptionBudget, type Secret, type Stored } from "../../k8s/resource.ts";
 import { REVISION_ANNOTATION } from "../shared/revision.ts";
 
 /** A runner of the set. Both finalizers are there from the start: nothing is ever made outside that nobody cleans up. */
@@ -50,5 +50,32 @@ export function proxySecretOf(set: Stored<EphemeralRunnerSet>, data: Readonly<Re
     },
     type: "Opaque",
     data: { ...data },
+  };
+}
+
+/** More pods than there ever are. */
+const ALL = 2147483647;
+
+/**
+ * The budget that keeps the set's runners with a job: their pods bear the label. It asks for more healthy pods than
+ * there are; `maxUnavailable: 0` would say the same, but needs pods whose controller has a scale (Kubernetes'
+ * documentation, "Specifying a Disruption Budget"). Pods that are not ready hold up no drain.
+ */
+export function busyBudgetOf(set: Stored<EphemeralRunnerSet>): PodDisruptionBudget {
+  const { name, namespace, uid, labels } = set.metadata;
+  return {
+    apiVersion: "policy/v1",
+    kind: "PodDisruptionBudget",
+    metadata: {
+      name: busyBudgetName(name),
+      namespace,
+      labels: withComponent(labels, COMPONENTS.runnerSet),
+      ownerReferences: [controlledBy(EPHEMERAL_RUNNER_SETS, set)],
+    },
+    spec: {
+      minAvailable: ALL,
+      selector: { matchLabels: { [LABELS.busy]: uid } },
+      unhealthyPodEvictionPolicy: "AlwaysAllow",
+    },
   };
 }

@@ -5,6 +5,7 @@ import { refOf, SECRETS, type Stored } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { act, create, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
 import { same } from "../shared/drift.ts";
+import { budgetPart } from "./budget.ts";
 import { revisionOfRunner } from "../shared/revision.ts";
 import { runnerOf } from "./build.ts";
 import type { RetireCall } from "./calls.ts";
@@ -24,21 +25,25 @@ export function decide(seen: Seen, now: Instant): Plan<RetireCall> {
     const metadata = { finalizers: [...finalizers, FINALIZERS.ephemeralRunnerSet], resourceVersion };
     return act("add-finalizer", patch(EPHEMERAL_RUNNER_SETS, refOf(set), { metadata }));
   }
+  const budget = budgetPart(seen, now);
   const proxy = proxyStep(seen);
   if (proxy) return act("proxy-secret", proxy);
 
   const rollout = rolloutOf(seen, now);
   const making = makingOf(seen, rollout.surge, now);
   const removing = removingOf(seen, rollout, now);
+    budget.inMs,
   const status = statusStepOf(seen, now);
   const clearing = [...seen.letGo, ...seen.stale].map((runner) => remove(EPHEMERAL_RUNNERS, refOf(runner)));
-  const steps = [...making.steps, ...removing.steps, ...clearing, ...status.steps];
+  const steps = [...making.steps, ...removing.steps, ...clearing, ...budget.steps, ...status.steps];
   const inMs = soonest([
     making.inMs,
     removing.inMs,
     status.inMs,
     until(seen.nextStale, now),
     until(seen.nextChange, now),
+    : budget.steps.length > 0
+    ? "budget"
   ]);
   const why = making.steps.length > 0
     ? "create"

@@ -4,6 +4,7 @@ import { FINALIZERS } from "../../api/names.ts";
 import { refOf, SECRETS } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { act, type EventStep, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
+import { budgetPart, budgetRemoval } from "./budget.ts";
 import type { RetireCall } from "./calls.ts";
 import type { Seen } from "./observe.ts";
 import { MOST_AT_ONCE, soonest, statusStepOf, until } from "./parts.ts";
@@ -14,6 +15,8 @@ export function drain(seen: Seen, now: Instant): Plan<RetireCall> {
   if (!finalizers.includes(FINALIZERS.ephemeralRunnerSet)) return rest("leaving");
   if (total > 0) return dismissRunners(seen, now);
   const secret = seen.proxy?.there;
+  const budget = budgetRemoval(seen);
+  if (budget.length > 0) return act("remove-budget", budget);
   if (secret) return act("remove-proxy-secret", remove(SECRETS, refOf(secret)));
   const left = finalizers.filter((finalizer) => finalizer !== FINALIZERS.ephemeralRunnerSet);
   const body = { metadata: { finalizers: left.length > 0 ? left : null, resourceVersion } };
@@ -33,9 +36,11 @@ function dismissRunners(seen: Seen, now: Instant): Plan<RetireCall> {
   const asked = candidates.filter((runner) => !givenUp.includes(runner)).slice(0, MOST_AT_ONCE);
   if (asked.length > 0 && !seen.isRetiring && retryIn === 0) steps.push(perform({ do: "retire", runners: asked }));
   const status = statusStepOf(seen, now);
-  steps.push(...status.steps);
+  const budget = budgetPart(seen, now);
+  steps.push(...budget.steps, ...status.steps);
   const inMs = soonest([
     status.inMs,
+    budget.inMs,
     retryIn > 0 ? retryIn : undefined,
     // Those that have a job are asked for again: nothing here changes when they lose it.
     until(seen.nextChange, now),

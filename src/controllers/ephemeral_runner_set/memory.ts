@@ -4,6 +4,7 @@ import { delayOf } from "../../lib/backoff.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { revisionOf } from "../shared/revision.ts";
 import type { Waits } from "../shared/waits.ts";
+import { BudgetMemory } from "./budget_reader.ts";
 import type { RetireAnswer } from "./calls.ts";
 import type { Settling } from "./count.ts";
 
@@ -22,6 +23,7 @@ export class SetMemory {
   readonly letGo = new Set<string>();
   /** Names of runners whose creation failed or got no answer: tried again, they make none twice. */
   readonly unsure = new Set<string>();
+  readonly budget = new BudgetMemory();
   retireFailingSince?: Instant;
   retryRetireAt?: Instant;
   #failures = 0;

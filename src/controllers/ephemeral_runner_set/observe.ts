@@ -8,6 +8,7 @@ import type { RunnerBook } from "../shared/runner_book.ts";
 import { hasJob, isMarked, type RunnerState, stateOf } from "../shared/runner_state.ts";
 import { BY_JOB_GENERATION, BY_REVISION, BY_SET, BY_STATE } from "../shared/stores.ts";
 import type { Waits } from "../shared/waits.ts";
+import type { SeenBudget } from "./budget.ts";
 import type { Census, Needs, Settling } from "./count.ts";
 import { failedAt, type Ledger } from "./ledger.ts";
 import type { Expiries, Policy } from "./policy.ts";
@@ -55,6 +56,8 @@ export interface Seen {
   readonly nextChange?: Instant;
   readonly trouble: Trouble;
   readonly proxy?: SeenProxy;
+  /** The disruption budget of busy runners, when it is wanted or may be there. */
+  readonly budget?: SeenBudget;
   /** Since when the status has differed from what it should be. */
   readonly statusSince?: Instant;
   readonly pruned: ReadonlySet<AdditiveField>;

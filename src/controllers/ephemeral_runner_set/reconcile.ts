@@ -11,7 +11,7 @@ import {
   type EphemeralRunnerSet,
 } from "../../api/kinds.ts";
 import { KubeError } from "../../k8s/errors.ts";
-import { keyOf, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
+import { keyOf, POD_DISRUPTION_BUDGETS, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
 import type { Instant } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -21,6 +21,8 @@ import { Performer } from "../../runtime/performer.ts";
 import type { PatchStep, Plan } from "../../runtime/plan.ts";
 import { setKeyOf, stateOf } from "../shared/runner_state.ts";
 import { BY_UID } from "../shared/stores.ts";
+import { UNPROTECTED } from "./budget.ts";
+import { refusalOf, seenBudget } from "./budget_reader.ts";
 import { retire, type RetireAnswer, type RetireCall } from "./calls.ts";
 import { decide } from "./decide.ts";
 import { Ledger } from "./ledger.ts";
@@ -85,12 +87,13 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     const { namespace, name } = refOfKey(key);
     const set = this.#deps.stores.sets.get(namespace, name);
     if (!set) return undefined;
-    const proxy = await proxyOf(this.#deps, set);
     const memory = this.#memories.of(key, set.metadata.uid);
+    const proxy = await proxyOf(this.#deps, set);
+    const budget = await seenBudget(this.#deps, set, memory.budget, this.#deps.clock.now());
     memory.lookedAt = this.#deps.clock.monotonic();
     const retiring = this.#digest(key, memory, this.#deps.clock.now());
     const sources = { deps: this.#deps, ledger: this.#ledger, pruned: this.#pruned };
-    return view(sources, set, { memory, retiring, proxy });
+    return view(sources, set, { memory, retiring, proxy, budget });
   }
 
   decide(seen: Seen, now: Instant): Plan<RetireCall> {
@@ -147,7 +150,25 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     if (result.ok && step.do === "patch" && step.kind === EPHEMERAL_RUNNER_SETS && step.subresource === "status") {
       this.#learn(step, result.object);
     }
-    return false;
+    if (step.do === "event" && step.reason === UNPROTECTED) this.#memories.get(key)!.budget.told = step.message;
+    return this.#toldOfBudget(key, result);
+  }
+
+  /** A budget that is refused is said and tried again later: the rest of the set does not wait for it. */
+  #toldOfBudget(key: string, result: StepResult): boolean {
+    const { step } = result;
+    const budget = this.#memories.get(key)?.budget;
+    if (!budget || step.do === "event" || step.do === "perform" || step.kind !== POD_DISRUPTION_BUDGETS) return false;
+    if (result.ok) {
+      budget.made = step.do !== "delete";
+      budget.well();
+      return false;
+    }
+    const { namespace = "", name = "" } = step.do === "create" ? step.object.metadata ?? {} : step.ref;
+    this.#deps.budgets.forget(namespace, name);
+    const problem = refusalOf(result.error, step.do);
+    if (problem) budget.refused(problem, this.#deps.clock.now(), this.#deps.waits);
+    return problem !== undefined;
   }
 
   /** Fields that did not come back are not missed again, until they do come back. */

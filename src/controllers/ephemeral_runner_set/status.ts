@@ -3,6 +3,7 @@ import type { Condition, EphemeralRunnerSet, EphemeralRunnerSetStatus } from "..
 import type { Instant } from "../../lib/clock.ts";
 import { conditionNamed, conditionsOf, type Saying } from "../shared/conditions.ts";
 import { same } from "../shared/drift.ts";
+import { BUSY_PROTECTED } from "./budget.ts";
 import type { Census } from "./count.ts";
 import type { Trials } from "./trouble.ts";
 
@@ -26,6 +27,8 @@ export interface Trouble extends Trials {
   readonly rolloutStuck?: boolean;
   /** Why runners can't be made at all. */
   readonly blocked?: { readonly reason: string; readonly message: string };
+  /** What there is to say of the protection of busy runners; undefined: nothing, or nothing any more. */
+  readonly protection?: Saying;
 }
 
 /** The whole status that the set should have. */
@@ -88,8 +91,10 @@ function conditionsFor(set: EphemeralRunnerSet, trouble: Trouble, now: Instant):
   const sayings = [failing(trouble), deprecated(trouble), progressing(trouble)].flatMap(({ said, otherwise }) =>
     said ?? (conditionNamed(before, otherwise.type) ? otherwise : [])
   );
+  if (trouble.protection) sayings.push(trouble.protection);
   if (sayings.length === 0 && !before?.length) return {};
-  return { conditions: conditionsOf(before, sayings, { now, generation: set.metadata?.generation }) };
+  const { generation } = set.metadata ?? {};
+  return { conditions: conditionsOf(before, sayings, { now, generation, over: [BUSY_PROTECTED] }) };
 }
 
 /** What is said while it is so, and what is said afterwards. */

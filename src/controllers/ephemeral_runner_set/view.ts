@@ -15,6 +15,8 @@ import { type Services, SourceError } from "../shared/services.ts";
 import type { SourceReader } from "../shared/source_reader.ts";
 import { BY_REVISION, BY_SET, BY_STATE, BY_UID } from "../shared/stores.ts";
 import type { Waits } from "../shared/waits.ts";
+import { protectionOf, type SeenBudget } from "./budget.ts";
+import type { BudgetSources } from "./budget_reader.ts";
 import { proxyNameOf, proxySecretOf } from "./build.ts";
 import { type Census, least, needsOf, unchanged } from "./count.ts";
 import type { Ledger } from "./ledger.ts";
@@ -35,7 +37,7 @@ import { type AdditiveField, statusOf, statusPatch } from "./status.ts";
 import { hasRecovered } from "./trouble.ts";
 
 /** What the controller of runner sets is made of. */
-export interface EphemeralRunnerSetDeps {
+export interface EphemeralRunnerSetDeps extends Pick<BudgetSources, "budgets" | "protectsBusy"> {
   readonly stores: {
     readonly sets: Reader<EphemeralRunnerSet>;
     readonly runners: Reader<EphemeralRunner>;
@@ -76,13 +78,14 @@ export interface Known {
   /** UIDs of runners that the service is being asked to let go. */
   readonly retiring: ReadonlySet<string>;
   readonly proxy: SeenProxy | undefined;
+  readonly budget: SeenBudget | undefined;
 }
 
 /** The facts, as they are now. What has lasted since when is kept in the memory. */
 export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: Known): Seen {
   const { deps, ledger, pruned } = sources;
   const { stores: { runners }, book, clock, random, maxRunnersOf, isPaused, formerOf } = deps;
-  const { memory, retiring, proxy } = known;
+  const { memory, retiring, proxy, budget } = known;
   const policy = policyOf(set.spec?.runnerPolicy, deps.waits);
   const { waits } = policy;
   const { uid } = set.metadata;
@@ -103,6 +106,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     ...trials,
     rolloutStuck: isHalted(revisions, trials, waits, now),
     ...(proxy?.problem === undefined ? {} : { blocked: { reason: "ProxyInvalid", message: proxy.problem } }),
+    protection: protectionOf(budget),
   };
   const differs = statusPatch(set, statusOf(set, census, trouble, now), pruned) !== undefined;
   memory.statusSince = differs ? memory.statusSince ?? now : undefined;
@@ -132,6 +136,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     nextChange: earliest(times, now),
     trouble,
     proxy,
+    budget,
     statusSince: memory.statusSince,
     pruned,
     isRetiring: retiring.size > 0,

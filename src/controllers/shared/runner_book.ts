@@ -1,4 +1,5 @@
 /** What this process knows of runners and their objects do not say: shared by the two controllers that look after them. */
+import type { Instant } from "../../lib/clock.ts";
 
 /** Names kept of runners that this process made: more than a process has alive. The oldest go first. */
 const MOST_BIRTHS = 20_000;
@@ -15,6 +16,8 @@ export class RunnerBook {
   readonly #released = new Set<string>();
   /** Set UID -> UIDs of its runners whose container has ended. */
   readonly #ended = new Map<string, Set<string>>();
+  /** Namespaces whose pods may not be patched, and when the API server said so last. */
+  readonly #unpatchable = new Map<string, Instant>();
   readonly #listeners = new Set<(setKey: string) => void>();
 
   /** A runner of this key is about to be made, under a name that nobody had before. */
@@ -82,6 +85,19 @@ export class RunnerBook {
   /** UIDs of a set's runners whose container has ended and whose object may still be there. */
   endedOf(setUid: string): ReadonlySet<string> {
     return this.#ended.get(setUid) ?? NONE;
+  }
+
+  /** When the API server last said that pods of a namespace may not be patched; undefined: they may, as far as we know. */
+  podsForbiddenAt(namespace: string): Instant | undefined {
+    return this.#unpatchable.get(namespace);
+  }
+
+  /** The API server has forbidden a patch of a pod, or let one pass. */
+  podPatched(set: { readonly key: string; readonly namespace: string }, forbiddenAt: Instant | undefined): void {
+    const { key, namespace } = set;
+    if (forbiddenAt === undefined && !this.#unpatchable.delete(namespace)) return;
+    if (forbiddenAt !== undefined) this.#unpatchable.set(namespace, forbiddenAt);
+    for (const listener of this.#listeners) listener(key);
   }
 
   /** The runner's object has gone. */

@@ -8,6 +8,8 @@ import {
   controllerOf,
   type KubeObject,
   type Pod,
+  POD_DISRUPTION_BUDGETS,
+  type PodDisruptionBudget,
   refOf,
   type Resource,
   type Role,
@@ -70,6 +72,7 @@ export interface Uncached {
   readonly serviceAccounts: ReadThrough<ServiceAccount>;
   readonly roles: ReadThrough<Role>;
   readonly roleBindings: ReadThrough<RoleBinding>;
+  readonly budgets: ReadThrough<PodDisruptionBudget>;
 }
 
 /** `ttlMs`: how long an answer is believed, in milliseconds. */
@@ -80,6 +83,7 @@ export function uncachedKinds(kube: KubeClient, clock: Clock, ttlMs?: number): U
     serviceAccounts: new ReadThrough({ kube, clock, ttlMs, kind: SERVICE_ACCOUNTS }),
     roles: new ReadThrough({ kube, clock, ttlMs, kind: ROLES }),
     roleBindings: new ReadThrough({ kube, clock, ttlMs, kind: ROLE_BINDINGS }),
+    budgets: new ReadThrough({ kube, clock, ttlMs, kind: POD_DISRUPTION_BUDGETS }),
   };
 }
 
@@ -94,6 +98,7 @@ export function uncachedOf(
     [SERVICE_ACCOUNTS.plural]: uncached.serviceAccounts,
     [ROLES.plural]: uncached.roles,
     [ROLE_BINDINGS.plural]: uncached.roleBindings,
+    [POD_DISRUPTION_BUDGETS.plural]: uncached.budgets,
   };
   // Each reader is told of objects of its own kind only, which the table says and the type can't.
   return byPlural[kind.plural] as (Overlay<KubeObject> & Pick<ReadThrough<KubeObject>, "forget">) | undefined;

@@ -12,6 +12,7 @@
     "paused",
     "scheduledOverrides",
     "runnerPolicy",
+    "disruption",
     "proxy",
     "githubServerTLS",
     "keyVault",
@@ -36,6 +37,9 @@
     "failureBackoffSeconds",
     "scaleDownDelaySeconds",
     "historyLimit"
+  ],
+  "disruption.": [
+    "protectBusy"
   ],
   "proxy.": [
     "http",

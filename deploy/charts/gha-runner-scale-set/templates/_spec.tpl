@@ -26,6 +26,9 @@
 {{- if not (kindIs "invalid" $value) -}}{{- $_ := set $policy $key (int64 $value) -}}{{- end -}}
 {{- end -}}
 {{- if $policy -}}{{- $_ := set $spec "runnerPolicy" $policy -}}{{- end -}}
+{{- if ($values.disruption | default dict).protectBusy -}}
+{{- $_ := set $spec "disruption" (dict "protectBusy" true) -}}
+{{- end -}}
 {{- with $values.listenerMetrics -}}{{- $_ := set $spec "listenerMetrics" . -}}{{- end -}}
 {{- range $object, $field := dict
   "autoscalingListener" "autoscalingListener"

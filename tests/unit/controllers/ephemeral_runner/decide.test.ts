@@ -212,7 +212,7 @@ table<Case>("one runner", {
   "has a job, and pods can't be told": {
     runner: online(JOB),
     pod: pod(running()),
-    seen: { settings: { version: "1", waits: WAITS, annotatePods: false } },
+    seen: { settings: { version: "1", waits: WAITS, annotatePods: true, mayPatchPods: false } },
     why: "running",
   },
   "its job has completed, and it goes on": {
