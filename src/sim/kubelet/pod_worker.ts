@@ -1,5 +1,5 @@
 import { messageOf } from "../../lib/errors.ts";
-import { isDeleting, type Pod } from "../../k8s/resource.ts";
+import { isDeleting, type Pod, PODS, refOf } from "../../k8s/resource.ts";
 import type { RunnerLink } from "../actions_service/runner_link.ts";
 import { type KubeletApi, KubeletApiError } from "./api.ts";
 import { ContainerConfigError } from "./container_env.ts";
@@ -160,9 +160,23 @@ export class PodWorker {
     }
     await this.#sleep(settings.bindDelayMs);
     const node = settings.nextNode();
-    await this.#retry(() => api.bind(this.#pod, node));
-    record.node = node;
+    record.node = await this.#retry(() => this.#bind(node));
     return true;
+  }
+
+  /** Binds the pod. Where the answer to an earlier try got lost it is bound already. @returns its node */
+  async #bind(node: string): Promise<string> {
+    const { api } = this.#context;
+    try {
+      await api.bind(this.#pod, node);
+      return node;
+    } catch (error) {
+      if (!(error instanceof KubeletApiError) || error.status !== 409) throw error;
+      const { uid, name, namespace = "" } = refOf(this.#pod);
+      const now = await api.get(PODS, namespace, name);
+      if (refOf(now).uid !== uid || !now.spec?.nodeName) throw error;
+      return now.spec.nodeName;
+    }
   }
 
   /** From the node's first look at the pod to the end of its main container; undefined when that never started. */

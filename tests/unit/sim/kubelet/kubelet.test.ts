@@ -141,6 +141,21 @@ test("a busy runner that is told to end finishes when its grace lasts, and it is
   assert.match(violationsOf(world.world.books()).join(), /r-1 was told to end while its runner had a job/);
 });
 
+test("a pod that is bound although the answer to that got lost starts all the same", async () => {
+  const world = await withFate({ kind: "normal" });
+  world.world.network.inject({
+    name: "lost",
+    effect: { kind: "lose-answer" },
+    matches: ({ url }) => url.pathname.endsWith("/binding"),
+    times: 1,
+  });
+  world.job(1000);
+  await world.runner("r-1");
+  await world.clock.advance(10_000);
+  assert.equal((await world.stateOf("r-1"))?.terminated?.exitCode, 0);
+  assert.deepEqual(world.world.kubelet.ledger.problems, []);
+});
+
 test("a busy runner is killed when its grace is over, and its job is lost", async () => {
   const world = await withFate({ kind: "normal" });
   const jobId = world.job(600_000);
