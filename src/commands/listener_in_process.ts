@@ -8,7 +8,7 @@ import type { Random } from "../lib/random.ts";
 import type { Version } from "../lib/version.ts";
 import type { LoopWaits } from "../listener/loop_deps.ts";
 import type { ListenerContext, ListenerProgram, MountedFiles } from "../sim/kubelet/listener_program.ts";
-import { runListener } from "./listener.ts";
+import { type ListenerDeps, runListener } from "./listener.ts";
 
 /** What such listeners share. */
 export interface InProcessListeners {
@@ -22,12 +22,14 @@ export interface InProcessListeners {
   readonly log: Log;
   readonly version: Version;
   readonly waits?: Partial<LoopWaits>;
+  /** See {@link ListenerDeps}. */
+  readonly serve?: ListenerDeps["serve"];
 }
 
 /** The program that runs in listener pods. */
 export function listenerProgram(shared: InProcessListeners): ListenerProgram {
   return async (context) => {
-    const { clock, random, version, waits } = shared;
+    const { clock, random, version, waits, serve } = shared;
     const log = shared.log.with({ pod: context.pod.metadata?.name });
     const token = await context.serviceAccountToken();
     const path = context.env["LISTENER_CONFIG_PATH"] ?? "";
@@ -58,6 +60,7 @@ export function listenerProgram(shared: InProcessListeners): ListenerProgram {
       version,
       hostname: context.pod.metadata?.name ?? "listener",
       waits,
+      serve,
     }, AbortSignal.any([context.term, context.kill]));
   };
 }

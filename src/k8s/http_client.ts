@@ -59,6 +59,8 @@ export interface HttpKubeClientOptions {
 
 /** How often a call that may be repeated is repeated, and how long it waits where the server names no time. */
 const RETRIES = 4;
+/** Shorter values of Secrets are no secrets. */
+const LEAST_VALUE = 8;
 const RETRY_DELAY = { firstMs: 200, maxMs: 5_000, jitter: 0.5 } as const;
 
 interface Ask {
@@ -243,7 +245,7 @@ export class HttpKubeClient implements KubeClient {
       const reply = await call(server.transport, request, { clock, deadlineMs, signal: ask.options?.signal });
       code = String(reply.status);
       if (reply.status >= 200 && reply.status <= 299) return reply;
-      const text = withoutCredential(reply.text, request.headers["authorization"]);
+      const text = withoutCredential(withoutValues(reply.text, ask.body), request.headers["authorization"]);
       throw errorOfReply({ ...reply, text }, `${ask.method} ${ask.path}`);
     } finally {
       this.#count(ask, code);
@@ -272,6 +274,19 @@ export class HttpKubeClient implements KubeClient {
   #count(ask: Ask, code: string): void {
     this.#options.onRequest?.({ code, method: ask.method, host: this.#host, kind: ask.kind });
   }
+}
+
+/** A refusal may quote what was to be written: the values of a Secret are not told. */
+function withoutValues(text: string, body: unknown): string {
+  const { data, stringData } = (body ?? {}) as { readonly data?: unknown; readonly stringData?: unknown };
+  const values = [data, stringData].flatMap((fields) => Object.values(fields ?? {}));
+  return values.filter((value) => typeof value === "string" && value.length >= LEAST_VALUE)
+    .reduce<string>((rest, value) => rest.replaceAll(value, "***").replaceAll(decoded(value), "***"), text);
+}
+
+function decoded(value: string): string {
+  const text = Buffer.from(value, "base64").toString("utf8");
+  return text.length >= LEAST_VALUE ? text : value;
 }
 
 /** Whether a call that ended so may be made again: reads when time may heal it, writes when nothing was done. */

@@ -32,6 +32,8 @@ export type NetworkEffect =
     readonly headers?: Record<string, string>;
     readonly text?: string;
   }
+  /** Something on the way answers instead, and quotes the request with its headers and body, as some gateways do. */
+  | { readonly kind: "quote"; readonly status: number; readonly first: "headers" | "body" }
   /** The server does what it was asked for, and its answer comes so much later. */
   | { readonly kind: "late-answer"; readonly ms: number }
   /** The server sees the request later. */
@@ -166,6 +168,8 @@ export class Network {
         return effect.text === undefined
           ? emptyReply(effect.status, effect.headers)
           : textReply(effect.status, effect.text, effect.headers);
+      case "quote":
+        return textReply(effect.status, quoted(request, effect.first));
       case "lose-answer":
         return await this.#loseAnswer(request, route);
       case "late-answer": {
@@ -220,4 +224,11 @@ export class Network {
     }
     return undefined;
   }
+}
+
+/** An error page. Its readers take its beginning only, so it matters what comes first. */
+function quoted({ method, url, headers, body = "" }: HttpRequest, first: "headers" | "body"): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const named = lines.sort((line) => line.startsWith("authorization") ? -1 : 1).join("\n");
+  return ["The request was refused:", ...(first === "body" ? [body, named] : [named, body]), method, url].join("\n");
 }

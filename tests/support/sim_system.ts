@@ -10,12 +10,16 @@ import { listenerProgram } from "../../src/commands/listener_in_process.ts";
 import type { Waits } from "../../src/controllers/shared/waits.ts";
 import { HttpKubeClient } from "../../src/k8s/http_client.ts";
 import { SECRETS } from "../../src/k8s/resource.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import { type Log, logOf, silentLog } from "../../src/lib/log.ts";
 import { createLog } from "../../src/lib/logtape.ts";
 import { Metrics } from "../../src/lib/metrics.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { VirtualClock } from "../../src/lib/virtual_clock.ts";
 import type { LoopWaits } from "../../src/listener/loop_deps.ts";
+import type { HttpRequest, Transport } from "../../src/lib/http.ts";
+import type { AppParts } from "../../src/server/app.ts";
+import type { VaultAccess } from "../../src/controllers/shared/vault_source.ts";
 import type { JobSpec } from "../../src/sim/actions_service/job_board.ts";
 import type { ListenerProgram } from "../../src/sim/kubelet/listener_program.ts";
 import { SIMULATED_PAT, World, type WorldOptions } from "../../src/sim/world.ts";
@@ -35,6 +39,11 @@ export interface SystemOptions extends Partial<Omit<WorldOptions, "clock" | "lis
   readonly listenerWaits?: Partial<LoopWaits>;
   /** What runs in listener pods instead of the real listener. */
   readonly listener?: (system: SimSystem) => ListenerProgram;
+  readonly vaults?: (clock: Clock) => VaultAccess;
+  /** Learns of every request of controllers and listeners. */
+  readonly onRequest?: (request: HttpRequest) => void;
+  /** Learns what each controller and listener would serve on its ports. */
+  readonly serve?: (parts: AppParts) => void;
   /** Whether controllers are started with the world. Default: one. */
   readonly controllers?: number;
 }
@@ -71,6 +80,8 @@ export class SimSystem extends SimView {
   readonly listenerExits: number[] = [];
   /** What controllers and listeners have said, at every level. */
   readonly said: SaidLine[] = [];
+  /** Tokens of service accounts that listener pods were given. */
+  readonly accountTokens = new Set<string>();
   /** The administrator, by kubectl as it were. */
   readonly kubectl: HttpKubeClient;
   readonly #options: SystemOptions;
@@ -257,15 +268,17 @@ export class SimSystem extends SimView {
     process: SimProcess,
     listenerMode: SystemOptions["listenerMode"] = "pod",
   ): ControllerApp {
-    const { leaderElection, waits } = this.#options;
+    const { leaderElection, waits, vaults, serve } = this.#options;
     const server = this.world.kubeServer(CONTROLLER_NAMESPACE);
-    return new ControllerApp({
-      server: { ...server, transport: process.over(server.transport) },
-      transports: (options) => process.over(this.world.transports(options)),
+    const metrics = new Metrics();
+    const app = new ControllerApp({
+      server: { ...server, transport: process.over(this.#seen(server.transport)) },
+      transports: (options) => process.over(this.#seen(this.world.transports(options))),
       clock: process.clock,
       random: this.world.random,
       log: this.#log(name),
-      metrics: new Metrics(),
+      metrics,
+      vaults: vaults?.(process.clock),
       version: VERSION,
       concurrency: 50,
       hostname: name,
@@ -275,7 +288,7 @@ export class SimSystem extends SimView {
         namespace: CONTROLLER_NAMESPACE,
         image: "arc:simulated",
         imagePullSecrets: [],
-        listenerMetricsAddr: "",
+        listenerMetricsAddr: serve ? ":8080" : "",
         listenerMetricsEndpoint: "/metrics",
         logLevel: "info",
         logFormat: "text",
@@ -286,19 +299,42 @@ export class SimSystem extends SimView {
         listenerMode,
       },
     });
+    serve?.({ health: { ready: app.ready }, metrics: { path: "/metrics", source: metrics } });
+    return app;
+  }
+
+  #seen(transport: Transport): Transport {
+    const { onRequest } = this.#options;
+    return onRequest
+      ? (request) => {
+        onRequest(request);
+        return transport(request);
+      }
+      : transport;
   }
 
   async #listener(...[context]: Parameters<ListenerProgram>): Promise<number> {
     const program = this.#options.listener?.(this) ?? listenerProgram({
-      transports: this.world.transports,
-      kubeTransport: this.world.network.transport,
+      transports: (options) => this.#seen(this.world.transports(options)),
+      kubeTransport: this.#seen(this.world.network.transport),
       clock: this.clock,
       random: this.world.random,
       log: this.#log("listener"),
       version: VERSION,
       waits: this.#options.listenerWaits,
+      serve: (parts) => {
+        this.#options.serve?.(parts);
+        return Promise.resolve({ close: () => Promise.resolve() });
+      },
     });
-    const code = await program(context);
+    const code = await program({
+      ...context,
+      serviceAccountToken: async () => {
+        const token = await context.serviceAccountToken();
+        this.accountTokens.add(token);
+        return token;
+      },
+    });
     this.listenerExits.push(code);
     return code;
   }
