@@ -67,6 +67,13 @@ export const FINALIZERS = {
   cleanupProtection: "actions.github.com/cleanup-protection",
 } as const;
 
+/**
+ * What holds an EphemeralRunnerSet that is being deleted until its runners are gone: 0.14.2 puts there the finalizer of
+ * its runners, the next release one of its own, and each takes off only the one that it knows. So a set bears one of
+ * them only while we delete it, that of 0.14.2: whoever takes a living set over from us puts on its own.
+ */
+export const RUNNER_SET_FINALIZERS: readonly string[] = [FINALIZERS.ephemeralRunner, FINALIZERS.ephemeralRunnerSet];
+
 /** FNV-1a, 32 bits, over the UTF-8 bytes of `text`. */
 export function fnv32a(text: string): number {
   const bytes = new TextEncoder().encode(text);
@@ -113,6 +120,11 @@ export function runnerProxyName(runnerSet: string, namespace: string): string {
   return `${runnerSet}-${nameHash(namespace)}-runner-proxy`;
 }
 
+/** Name of the disruption budget of a set's runners with a job. */
+export function busyBudgetName(runnerSet: string): string {
+  return `${runnerSet.slice(0, 240)}-busy-runners`;
+}
+
 /** A name for a new runner, as generateName would give it; we choose it, so that a lost answer makes no second runner. */
 export function newRunnerName(runnerSet: string, random: Random): string {
   return `${runnerSet}-runner-`.slice(0, 58) + safeText(random, 5);
@@ -120,11 +132,6 @@ export function newRunnerName(runnerSet: string, random: Random): string {
 
 /**
  * A value that fits a label: at most 63 characters of which the first and the last are letters or digits; "" when
-/** Name of the disruption budget of a set's runners with a job. */
-export function busyBudgetName(runnerSet: string): string {
-  return `${runnerSet.slice(0, 240)}-busy-runners`;
-}
-
  * nothing is left. Longer ones are cut and end in "-trim". What a label can't hold becomes "-".
  */
 export function labelValue(text: string): string {

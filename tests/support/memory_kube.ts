@@ -33,6 +33,8 @@ export class MemoryKube {
   readonly requests: Request[] = [];
   /** Refuses a request by throwing. */
   refuse: (request: Request) => void = () => {};
+  /** An object that finalizers hold is being deleted: its controller, if none is here. */
+  held: (kind: Resource, object: AnyStored) => void = () => {};
   readonly #objects = new Map<string, AnyStored>();
   readonly #stores = new Map<string, Store<KubeObject>>();
   readonly #drops = new Map<string, readonly string[]>();
@@ -182,6 +184,7 @@ export class MemoryKube {
       return undefined;
     }
     if (there.metadata.deletionTimestamp) return there;
+    queueMicrotask(() => this.held(kind, there));
     return this.#save(kind, {
       ...there,
       metadata: {

@@ -5,6 +5,7 @@ import {
   type EphemeralRunner,
   type EphemeralRunnerSet,
 } from "../../src/api/kinds.ts";
+import { FINALIZERS } from "../../src/api/names.ts";
 import {
   ephemeralRunnerController,
   keysOfPod,
@@ -124,7 +125,13 @@ export class RunnerWorld {
       if (kind.plural === PODS.plural) this.#kubelet(before as Stored<Pod>, after as Stored<Pod>);
     };
     this.api.create(EPHEMERAL_RUNNER_SETS, {
-      metadata: { name: "linux", namespace: NAMESPACE, labels: { team: "core" } },
+      // As it is when its owner has it deleted.
+      metadata: {
+        name: "linux",
+        namespace: NAMESPACE,
+        labels: { team: "core" },
+        finalizers: [FINALIZERS.ephemeralRunner],
+      },
       spec: { patchID: 0, ephemeralRunnerSpec: runnerSpec(), ...options.spec },
     });
     this.start();

@@ -7,6 +7,7 @@ import {
   EPHEMERAL_RUNNER_SETS,
   type EphemeralRunnerSet,
 } from "../../src/api/kinds.ts";
+import { FINALIZERS } from "../../src/api/names.ts";
 import type { LoopHost, LoopSpec, LoopState } from "../../src/controllers/autoscaling_listener/loop_host.ts";
 import { autoscalingListeners, wakeListeners } from "../../src/controllers/autoscaling_listener/reconcile.ts";
 import { autoscalingRunnerSets, wakeScaleSets } from "../../src/controllers/autoscaling_runner_set/reconcile.ts";
@@ -58,6 +59,11 @@ export function setWorld(options: SetWorldOptions = {}): SetWorld {
   const kube = new MemoryKube();
   const service = new MemoryService();
   kube.put(SECRETS, secret("gh", { github_token: "ghp_x" }));
+  // There are no runners here, and no controller of runner sets: what was held for them goes at once.
+  kube.held = (kind, { metadata: { namespace, name, finalizers } }) => {
+    if (kind.plural !== EPHEMERAL_RUNNER_SETS.plural || finalizers?.[0] !== FINALIZERS.ephemeralRunner) return;
+    kube.vanish(kind, `${namespace}/${name}`);
+  };
   options.before?.({ kube, service });
 
   const stores = {

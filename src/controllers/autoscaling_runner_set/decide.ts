@@ -17,6 +17,7 @@ import { type Limits, limitsOf } from "./limits.ts";
 import { isOwn, type Observed } from "./observe.ts";
 import { isLookedInto, type Registration, registrationOf } from "./registration.ts";
 import type { ScaleSetCall, ScaleSetFacts } from "./scale_set_calls.ts";
+import { removalOf } from "./removal.ts";
 import { type Standing, statusSteps } from "./status.ts";
 import { teardown } from "./teardown.ts";
 import { invalidSpec } from "./validate.ts";
@@ -173,7 +174,7 @@ function drainFormerSets({ formerSets }: Observed): Plan<ScaleSetCall> | undefin
     if ((set.spec?.replicas ?? 0) !== 0) {
       return [patch(EPHEMERAL_RUNNER_SETS, refOf(set), { spec: { replicas: null, patchID: 0 } })];
     }
-    return isEmpty(set) ? [remove(EPHEMERAL_RUNNER_SETS, refOf(set))] : [];
+    return isEmpty(set) ? [removalOf(set)] : [];
   });
   return steps.length > 0 ? act("drain-former-runner-set", steps) : undefined;
 }

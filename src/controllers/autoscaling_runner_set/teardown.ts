@@ -1,5 +1,5 @@
 /** How a scale set ends: listener, runners, the scale set at the service, protected objects, finalizer. Pure. */
-import { AUTOSCALING_LISTENERS, AUTOSCALING_RUNNER_SETS, EPHEMERAL_RUNNER_SETS } from "../../api/kinds.ts";
+import { AUTOSCALING_LISTENERS, AUTOSCALING_RUNNER_SETS } from "../../api/kinds.ts";
 import { ANNOTATIONS, FINALIZERS } from "../../api/names.ts";
 import { isDeleting, refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
@@ -9,6 +9,7 @@ import { annotatedId, sourceOf } from "./build.ts";
 import { isOwn, type Observed } from "./observe.ts";
 import type { ProtectedObject } from "./protected.ts";
 import { foundId } from "./registration.ts";
+import { removalOf } from "./removal.ts";
 import type { ScaleSetCall } from "./scale_set_calls.ts";
 import { statusSteps } from "./status.ts";
 
@@ -26,7 +27,7 @@ export function teardown(seen: Observed, now: Instant): Plan<ScaleSetCall> {
   if (sets.length > 0) {
     const staying = sets.filter((set) => !isDeleting(set));
     if (staying.length > 0) {
-      return act("remove-runner-set", staying.map((set) => remove(EPHEMERAL_RUNNER_SETS, refOf(set))));
+      return act("remove-runner-set", staying.map(removalOf));
     }
     return act("runners-are-going", statusSteps(seen, { pending: GOING }, now));
   }

@@ -1,12 +1,11 @@
 /** What a set of runners needs next. Pure; the rules are those of docs/behaviour.md, "How many runners". */
-import { EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS, type EphemeralRunner } from "../../api/kinds.ts";
-import { FINALIZERS } from "../../api/names.ts";
+import { EPHEMERAL_RUNNERS, type EphemeralRunner } from "../../api/kinds.ts";
 import { refOf, SECRETS, type Stored } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { act, create, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
 import { same } from "../shared/drift.ts";
-import { budgetPart } from "./budget.ts";
 import { revisionOfRunner } from "../shared/revision.ts";
+import { budgetPart } from "./budget.ts";
 import { runnerOf } from "./build.ts";
 import type { RetireCall } from "./calls.ts";
 import { ripe } from "./count.ts";
@@ -18,32 +17,24 @@ import { rolloutOf } from "./rollout.ts";
 import { allowanceOf, isRefused } from "./trouble.ts";
 
 export function decide(seen: Seen, now: Instant): Plan<RetireCall> {
-  const { set } = seen;
   if (seen.deletingSince !== undefined) return drain(seen, now);
-  const { finalizers = [], resourceVersion } = set.metadata;
-  if (!finalizers.includes(FINALIZERS.ephemeralRunnerSet)) {
-    const metadata = { finalizers: [...finalizers, FINALIZERS.ephemeralRunnerSet], resourceVersion };
-    return act("add-finalizer", patch(EPHEMERAL_RUNNER_SETS, refOf(set), { metadata }));
-  }
-  const budget = budgetPart(seen, now);
   const proxy = proxyStep(seen);
   if (proxy) return act("proxy-secret", proxy);
 
   const rollout = rolloutOf(seen, now);
   const making = makingOf(seen, rollout.surge, now);
   const removing = removingOf(seen, rollout, now);
-    budget.inMs,
   const status = statusStepOf(seen, now);
+  const budget = budgetPart(seen, now);
   const clearing = [...seen.letGo, ...seen.stale].map((runner) => remove(EPHEMERAL_RUNNERS, refOf(runner)));
   const steps = [...making.steps, ...removing.steps, ...clearing, ...budget.steps, ...status.steps];
   const inMs = soonest([
     making.inMs,
     removing.inMs,
     status.inMs,
+    budget.inMs,
     until(seen.nextStale, now),
     until(seen.nextChange, now),
-    : budget.steps.length > 0
-    ? "budget"
   ]);
   const why = making.steps.length > 0
     ? "create"
@@ -51,6 +42,8 @@ export function decide(seen: Seen, now: Instant): Plan<RetireCall> {
     ? "remove"
     : clearing.length > 0
     ? "clear"
+    : budget.steps.length > 0
+    ? "budget"
     : "status";
   return steps.length > 0 ? act(why, steps, inMs) : rest("settled", inMs);
 }

@@ -1,6 +1,6 @@
 /** How a set goes: runners that can take a job with the service's leave, busy ones when they are done. Pure. */
 import { EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS } from "../../api/kinds.ts";
-import { FINALIZERS } from "../../api/names.ts";
+import { RUNNER_SET_FINALIZERS } from "../../api/names.ts";
 import { refOf, SECRETS } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { act, type EventStep, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
@@ -12,13 +12,13 @@ import { MOST_AT_ONCE, soonest, statusStepOf, until } from "./parts.ts";
 export function drain(seen: Seen, now: Instant): Plan<RetireCall> {
   const { set, total } = seen;
   const { finalizers = [], resourceVersion } = set.metadata;
-  if (!finalizers.includes(FINALIZERS.ephemeralRunnerSet)) return rest("leaving");
+  const left = finalizers.filter((finalizer) => !RUNNER_SET_FINALIZERS.includes(finalizer));
+  if (left.length === finalizers.length) return rest("leaving");
   if (total > 0) return dismissRunners(seen, now);
-  const secret = seen.proxy?.there;
   const budget = budgetRemoval(seen);
   if (budget.length > 0) return act("remove-budget", budget);
+  const secret = seen.proxy?.there;
   if (secret) return act("remove-proxy-secret", remove(SECRETS, refOf(secret)));
-  const left = finalizers.filter((finalizer) => finalizer !== FINALIZERS.ephemeralRunnerSet);
   const body = { metadata: { finalizers: left.length > 0 ? left : null, resourceVersion } };
   return act("drained", patch(EPHEMERAL_RUNNER_SETS, refOf(set), body, { goneIsDone: true }));
 }

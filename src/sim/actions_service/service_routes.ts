@@ -27,6 +27,8 @@ interface Route {
   readonly path: RegExp;
   /** The calls of the queue bring a queue token and check it themselves. */
   readonly auth: "admin" | "own";
+  /** The version may be left out: the reference's client names none when it deletes a message. */
+  readonly anyVersion?: boolean;
   readonly answer: (call: ServiceCall) => Answer;
 }
 
@@ -65,7 +67,10 @@ const ROUTES: readonly Route[] = [
   ),
   route("acquirejobs", "POST", `${SET}/acquirejobs$`, acquireJobs, "own"),
   route("message.get", "GET", String.raw`^_apis/runtime/messages/(\d+)$`, pollMessages, "own"),
-  route("message.delete", "DELETE", String.raw`^_apis/runtime/messages/(\d+)/(\d+)$`, deleteMessage, "own"),
+  {
+    ...route("message.delete", "DELETE", String.raw`^_apis/runtime/messages/(\d+)/(\d+)$`, deleteMessage, "own"),
+    anyVersion: true,
+  },
 ];
 
 function route(
@@ -89,7 +94,7 @@ export function serveTenant(
   const found = ROUTES.find((candidate) => candidate.method === request.method && candidate.path.test(path));
   if (!found) return { kind: "unknown", response: routerNotFound() };
   const { kind } = found;
-  if (!hasVersion(query, request)) {
+  if (!found.anyVersion && !hasVersion(query, request)) {
     return { kind, response: failed(realm, 400, "VssVersionNotSpecifiedException", "No api-version was supplied.") };
   }
   const token = credentialsOf(request, "Bearer");

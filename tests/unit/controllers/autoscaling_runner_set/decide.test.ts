@@ -107,6 +107,12 @@ function missing(changes: Partial<Observed>, id = 7, scaleSetId = 7): Observed {
   return { ...usual, runnerSet: ownedBy(usual.ars, runnerSet), ...changes };
 }
 
+/** The runner set of a scale set that is being deleted, with this finalizer. */
+function held(finalizer: string): Observed["runnerSet"] {
+  const { runnerSet } = seen({ ars: noted({ deletionTimestamp: DELETING }) });
+  return { ...runnerSet!, metadata: { ...runnerSet!.metadata, finalizers: [finalizer] } };
+}
+
 interface Row {
   readonly seen: Observed;
   readonly why: string;
@@ -267,8 +273,26 @@ table<Row>("decide", {
     why: "remove-listener",
     steps: ["delete AutoscalingListener"],
   },
-  "deletion: the runners next": {
+  "deletion: the runners next, which first are held": {
     seen: seen({ ars: noted({ deletionTimestamp: DELETING }), listeners: [] }),
+    why: "remove-runner-set",
+    steps: ["patch EphemeralRunnerSet"],
+  },
+  "deletion: a runner set that is held goes, whoever holds it": {
+    seen: seen({
+      ars: noted({ deletionTimestamp: DELETING }),
+      listeners: [],
+      runnerSet: held("ephemeralrunnerset.actions.github.com/finalizer"),
+    }),
+    why: "remove-runner-set",
+    steps: ["delete EphemeralRunnerSet"],
+  },
+  "deletion: a runner set of 0.14.2 too": {
+    seen: seen({
+      ars: noted({ deletionTimestamp: DELETING }),
+      listeners: [],
+      runnerSet: held("ephemeralrunner.actions.github.com/finalizer"),
+    }),
     why: "remove-runner-set",
     steps: ["delete EphemeralRunnerSet"],
   },
