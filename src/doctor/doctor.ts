@@ -64,7 +64,12 @@ export async function diagnose(deps: DoctorDeps): Promise<Finding[]> {
 async function gather(deps: DoctorDeps): Promise<Facts> {
   const { server, kube, clock, version, signal, question } = deps;
   const { namespace, names, controllerNamespace, leaseName, timeoutMs, inPod, isController } = question;
-  const { api, clock: apiClock } = await gatherApi(server, { clock, timeoutMs, signal });
+  const { api, clock: apiClock } = await gatherApi(server, {
+    clock,
+    timeoutMs,
+    signal,
+    userAgent: `arc-doctor/${version.version}`,
+  });
   const now = clock.now() + (apiClock.aheadMs.known ? Math.round(apiClock.aheadMs.value) : 0);
   const reader = new Reader(kube, signal);
   const base = { inPod, version: version.version, api, now };

@@ -5,9 +5,15 @@ import { FINALIZERS, LABELS } from "../../src/api/names.ts";
 import { DEFINITIONS, DEPLOYMENTS } from "../../src/doctor/kinds.ts";
 import { PODS, ROLES } from "../../src/k8s/resource.ts";
 import { assertSaid, cut, type Failing, killControllers, ref } from "../support/doctor_story.ts";
-import { RUNNER_NAMESPACE } from "../support/sim_system.ts";
+import { NORMAL, type PodFate } from "../../src/sim/kubelet/fate.ts";
+import { RUNNER_NAMESPACE, type SimSystem } from "../support/sim_system.ts";
 import { CONTROLLER_NAMESPACE } from "../support/sim_view.ts";
 import { table } from "../support/table.ts";
+
+/** What befalls runners' pods from now on. */
+function befalls(system: SimSystem, fate: PodFate): void {
+  system.world.kubelet.fateOf = (_pod, role) => role === "runner" ? fate : NORMAL;
+}
 
 const failing: Record<string, Failing> = {
   "the API server is not there": {
@@ -19,6 +25,11 @@ const failing: Record<string, Failing> = {
   "a definition is missing": {
     break: async (system) => {
       killControllers(system);
+      for (const { metadata } of system.runners()) {
+        await system.done(
+          system.kubectl.patch(EPHEMERAL_RUNNERS, ref(metadata.name), { metadata: { finalizers: null } }),
+        );
+      }
       await system.done(system.kubectl.delete(DEFINITIONS, { name: "ephemeralrunners.actions.github.com" }));
       await system.run(5_000);
     },
@@ -26,6 +37,16 @@ const failing: Record<string, Failing> = {
     object: "ephemeralrunners.",
     says: /no such definition/,
     wayOut: /kubectl apply .*-f crds\//,
+  },
+  "a definition is being deleted": {
+    break: async (system) => {
+      killControllers(system);
+      await system.done(system.kubectl.delete(DEFINITIONS, { name: "ephemeralrunners.actions.github.com" }));
+      await system.run(5_000);
+    },
+    check: "crds",
+    object: "ephemeralrunners.",
+    says: /being deleted, and with it every object/,
   },
   "definitions are ARC's": {
     options: {
@@ -133,8 +154,8 @@ const failing: Record<string, Failing> = {
   },
   "runners that failed": {
     break: async (system) => {
-      const bad = { name: "runner", image: "Not An Image" };
-      await system.patchScaleSet("linux", { spec: { template: { spec: { containers: [bad] } } } });
+      befalls(system, { kind: "waiting", reason: "InvalidImageName", message: "what image?" });
+      await system.patchScaleSet("linux", { spec: { minRunners: 2 } });
       await system.until(
         "one has failed",
         () => system.runners().some(({ status }) => status?.phase === "Failed"),
@@ -145,6 +166,17 @@ const failing: Record<string, Failing> = {
     state: "note",
     says: /have failed, one of them: InvalidImageName/,
     wayOut: /get ephemeralrunners/,
+  },
+  "a runner that fits onto no node": {
+    break: async (system) => {
+      befalls(system, { kind: "unschedulable" });
+      await system.patchScaleSet("linux", { spec: { minRunners: 2 } });
+      await system.run(11 * 60_000);
+    },
+    check: "runners",
+    state: "note",
+    says: /1 have been waiting for a node or an image for 10 minutes/,
+    wayOut: /kubectl -n arc-runners describe pod linux-runner-/,
   },
   "a finalizer that nobody takes away": {
     break: async (system) => {

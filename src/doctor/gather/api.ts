@@ -24,7 +24,12 @@ export function aheadOf(date: number | undefined, sentAt: number, receivedAt: nu
 /** Asks for /version, which everybody may read. */
 export async function gatherApi(
   server: KubeServer,
-  { clock, timeoutMs, signal }: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
+  { clock, timeoutMs, signal, userAgent }: {
+    readonly clock: Clock;
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal;
+    readonly userAgent: string;
+  },
 ): Promise<{ readonly api: ApiFacts; readonly clock: ClockFacts }> {
   const host = hostOf(server.baseUrl);
   const of = "api-server";
@@ -34,7 +39,8 @@ export async function gatherApi(
   });
   try {
     const authorization = await server.authorization();
-    const headers: Record<string, string> = { accept: "application/json", ...(authorization ? { authorization } : {}) };
+    const headers: Record<string, string> = { accept: "application/json", "user-agent": userAgent };
+    if (authorization) headers.authorization = authorization;
     const sentAt = clock.now();
     const url = `${server.baseUrl}/version`;
     const reply = await call(server.transport, { method: "GET", url, headers }, {
