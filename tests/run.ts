@@ -13,6 +13,8 @@ interface Group {
   readonly files: string | readonly string[];
   /** What its files test in one process; others run one process a file, one after the other. */
   readonly together: boolean;
+  /** So many processes at a time, where they wait more than they work. Default 1. */
+  readonly processes?: number;
   /** Needs the binaries of a control plane and the built executable. */
   readonly cluster?: boolean;
   /** Only where it is named: takes long. */
@@ -34,6 +36,7 @@ const GROUPS: readonly Group[] = [
     name: "stories",
     files: ["tests/stories/**/*.test.ts", "tests/cluster/{crash,disruption,leader}.test.ts"],
     together: false,
+    processes: 2,
     cluster: true,
     onRequest: true,
   },
@@ -84,7 +87,7 @@ function run(group: Group, files: readonly string[]): boolean {
       process.execPath,
       "--test",
       `--test-timeout=${timeout}`,
-      group.together ? "--test-isolation=none" : "--test-concurrency=1",
+      group.together ? "--test-isolation=none" : `--test-concurrency=${group.processes ?? 1}`,
       `--test-reporter=${join(root, "tests/support/reporter.ts")}`,
       ...files,
     ];

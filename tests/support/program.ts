@@ -1,6 +1,7 @@
 /** A child process of a test: its log, its end, and what it costs. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import process from "node:process";
 
 export interface ProgramOptions {
   /** For messages. */
@@ -63,9 +64,14 @@ export class Program {
     return this.#end;
   }
 
-  /** Sends a signal. */
+  /** Sends a signal, by pid: on Deno a ChildProcess sends one only. */
   signal(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
-    this.#child.kill(signal);
+    if (this.#end) return;
+    try {
+      process.kill(this.pid, signal);
+    } catch {
+      // it has ended in this moment
+    }
   }
 
   /** Sends a signal and waits for the end. @throws Error with the log's last lines when it does not come in time */
