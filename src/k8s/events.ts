@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { delayOf } from "../lib/backoff.ts";
 import { type Clock, rfc3339 } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -52,7 +53,8 @@ interface Known {
 const LONGEST_MESSAGE = 1024;
 const MOST_KNOWN = 2_000;
 const MOST_IN_FLIGHT = 20;
-const SILENCE_MS = 600_000;
+/** A refusal for want of rights may be one of an API server that has just started and has not read its roles yet. */
+const SILENCE = { firstMs: 10_000, maxMs: 600_000 };
 /** The count of a repeated event is written at most this often: what it lacks, the next repeat brings. */
 const REPEAT_WRITE_MS = 10_000;
 
@@ -70,6 +72,8 @@ export class EventRecorder {
   #inFlight = 0;
   #dropped = 0;
   #forbiddenUntil = 0;
+  /** Refusals for want of rights without a success in between. */
+  #forbidden = 0;
 
   constructor(options: EventRecorderOptions) {
     const { windowMs = 600_000, perObject = 25 } = options;
@@ -134,7 +138,10 @@ export class EventRecorder {
     known.writtenAt = now;
     this.#inFlight++;
     this.#write(known, isNew).then(
-      () => known.state = "stored",
+      () => {
+        known.state = "stored";
+        this.#forbidden = 0;
+      },
       (error) => this.#refused(key, error),
     ).finally(() => this.#inFlight--);
   }
@@ -174,10 +181,10 @@ export class EventRecorder {
     this.#known.delete(key); // the next report makes a new event
     if (KubeError.is(error, "NamespaceTerminating", "NotFound", "AlreadyExists")) return; // nobody will read it there
     if (KubeError.is(error, "Forbidden", "Unauthorized")) {
-      // The chart grants events only together with leader election: then we go without, and say so once in a while.
+      // The chart grants events only together with leader election: then we go without, and say so once.
       if (clock.monotonic() < this.#forbiddenUntil) return;
-      this.#forbiddenUntil = clock.monotonic() + SILENCE_MS;
-      log.warn("events may not be written; going without for ten minutes", { error: messageOf(error) });
+      this.#forbiddenUntil = clock.monotonic() + delayOf(SILENCE, this.#forbidden);
+      if (this.#forbidden++ === 0) log.warn("events may not be written; going without", { error: messageOf(error) });
       return;
     }
     log.debug("an event could not be written", { error: messageOf(error) });

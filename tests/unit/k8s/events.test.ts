@@ -103,7 +103,7 @@ table<
 >(
   "a refusal",
   {
-    "for want of rights is said once in ten minutes, and nothing more is asked": {
+    "for want of rights is said once, and nothing more is asked for a while": {
       status: 403,
       reason: "Forbidden",
       lines: 1,
@@ -129,15 +129,26 @@ table<
   },
 );
 
-test("ten minutes after a refusal events are tried again", async () => {
+test("a refusal for want of rights may be of an API server that has just started: ten seconds later events are tried again", async () => {
   const { clock, api, recorder, events } = setup();
   api.fault = () => refusal(403, "Forbidden");
   recorder.record(PODS, pod(), report());
-  await clock.advance(600_001);
+  await clock.advance(10_001);
   api.fault = () => undefined;
   recorder.record(PODS, pod(), report());
   await clock.advance(0);
   assert.equal(events().length, 1);
+});
+
+test("where rights are wanting for good events are tried ever more seldom, and it is said once", async () => {
+  const { clock, api, recorder, lines } = setup();
+  api.fault = () => refusal(403, "Forbidden");
+  for (let second = 0; second < 3600; second += 5) {
+    recorder.record(PODS, pod(`p${second}`), report());
+    await clock.advance(5_000);
+  }
+  assert.equal(lines.length, 1);
+  assert.ok(api.seen.length <= 12, `${api.seen.length} tries in an hour`);
 });
 
 test("an event that could not be written is written at its next report", async () => {
