@@ -11,6 +11,8 @@ export interface Audited {
   readonly namespace: string;
   readonly name: string;
   readonly status: number;
+  /** RBAC said no: a quota or a namespace that ends answers 403 too. */
+  readonly forbidden: boolean;
   readonly uri: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -28,6 +30,7 @@ interface Line {
     readonly namespace?: string;
     readonly name?: string;
   };
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly responseStatus?: { readonly code?: number };
   readonly requestReceivedTimestamp: string;
   readonly responseObject?: unknown;
@@ -88,6 +91,7 @@ function auditedOf(line: Line): Audited {
     namespace,
     name,
     status: line.responseStatus?.code ?? 0,
+    forbidden: line.annotations?.["authorization.k8s.io/decision"] === "forbid",
     uri: line.requestURI,
     at: Date.parse(line.requestReceivedTimestamp),
   };

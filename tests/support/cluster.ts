@@ -37,6 +37,7 @@ import { executable } from "./executable.ts";
 import { ask, freePort } from "./http.ts";
 import { Program } from "./program.ts";
 import { controllerRights, type Creatable } from "./rbac.ts";
+import { noteRights } from "./rights.ts";
 import { strangeKeysOfRunnerSets } from "./runner_set_keys.ts";
 
 export interface ClusterOptions {
@@ -354,6 +355,7 @@ export class Cluster {
     this.service.close();
     await this.#server.close();
     const strange = strangeKeysOfRunnerSets(this.audit);
+    noteRights(this.audit);
     await this.plane.stop();
     if (process.env.ARC_KEEP) console.log(`logs: ${this.#directory}`);
     else rmSync(this.#directory, { recursive: true, force: true });
