@@ -33,8 +33,18 @@ export function emptyReply(status: number, headers: Record<string, string> = {})
 /** A body that is one text; nothing is sent for an empty one. */
 export function bodyOf(text: string): AsyncIterable<Uint8Array> {
   return {
-    async *[Symbol.asyncIterator]() {
-      if (text !== "") yield ENCODER.encode(text);
+    [Symbol.asyncIterator]() {
+      let left = text;
+      const end = () => Promise.resolve({ done: true, value: undefined } as const);
+      return {
+        next() {
+          if (left === "") return end();
+          const value = ENCODER.encode(left);
+          left = "";
+          return Promise.resolve({ done: false, value });
+        },
+        return: end,
+      };
     },
   };
 }
@@ -70,6 +80,25 @@ export function fieldOf(body: unknown, name: string): unknown {
 export function credentialsOf(request: HttpRequest, scheme: string): string | undefined {
   const [given, token] = (request.headers["authorization"] ?? "").split(" ", 2);
   return given?.toLowerCase() === scheme.toLowerCase() && token ? token : undefined;
+}
+
+/** What comes of `promise`, or the signal's reason when it is aborted first. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** A controller that is aborted with `outer` too: AbortSignal.any, at a fraction of its price. Close what is over. */
+export function follower(outer: AbortSignal): { readonly abort: AbortController; close(): void } {
+  const abort = new AbortController();
+  const onAbort = () => abort.abort(outer.reason);
+  if (outer.aborted) onAbort();
+  else outer.addEventListener("abort", onAbort, { once: true });
+  return { abort, close: () => outer.removeEventListener("abort", onAbort) };
 }
 
 /** Rejects with the signal's reason when it is aborted; never resolves. */

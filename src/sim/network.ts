@@ -13,7 +13,7 @@ import {
   type TransportFailure,
 } from "../lib/http.ts";
 import type { Random } from "../lib/random.ts";
-import { emptyReply, textReply, untilAborted } from "./http.ts";
+import { emptyReply, follower, textReply, unlessAborted, untilAborted } from "./http.ts";
 import { faultyBody, recordedBody, type StreamEffect, whenOver } from "./network_bodies.ts";
 import { bodyMark, clientOf, shownPath, type Timeline } from "./timeline.ts";
 
@@ -137,7 +137,7 @@ export class Network {
     }
     try {
       if (!route) throw new TransportError("dns", `there is no server ${url.host}`);
-      const isWatch = /^(true|1)$/.test(url.searchParams.get("watch") ?? "");
+      const isWatch = url.search.includes("watch=") && /^(true|1)$/.test(url.searchParams.get("watch") ?? "");
       const seen: SeenRequest = { client, server: route.name, method: request.method, url, isWatch };
       const response = await this.#deliver(request, route, seen, this.#effectOn(seen, number));
       if (!timeline.isKept) return response;
@@ -194,21 +194,25 @@ export class Network {
     seen: SeenRequest,
     effect: StreamEffect,
   ): Promise<HttpResponse> {
-    const stream = { request: seen, ended: new AbortController() };
-    const signal = AbortSignal.any([request.signal, stream.ended.signal]);
-    const response = await this.#ask({ ...request, signal }, route);
+    const { abort: ended, close } = follower(request.signal);
+    const stream = { request: seen, ended };
+    const response = await this.#ask({ ...request, signal: ended.signal }, route);
     this.#streams.add(stream);
-    const body = faultyBody(response.body, effect, this.#options.clock, stream.ended, signal);
-    return { ...response, body: whenOver(body, () => this.#streams.delete(stream)) };
+    const body = effect.kind === "none" ? response.body : faultyBody(response.body, effect, this.#options.clock, ended);
+    const over = () => {
+      close();
+      this.#streams.delete(stream);
+    };
+    return { ...response, body: whenOver(body, over) };
   }
 
   #ask(request: HttpRequest, route: Route): Promise<HttpResponse> {
-    return Promise.race([route.handler(request), untilAborted(request.signal)]);
+    return unlessAborted(route.handler(request), request.signal);
   }
 
   async #loseAnswer(request: HttpRequest, route: Route): Promise<never> {
-    const ended = new AbortController();
-    await this.#ask({ ...request, signal: AbortSignal.any([request.signal, ended.signal]) }, route);
+    const { abort: ended } = follower(request.signal);
+    await this.#ask({ ...request, signal: ended.signal }, route);
     ended.abort(new TransportError("reset", "the answer is lost"));
     throw new TransportError("reset", `the connection to ${route.name} broke`);
   }

@@ -3,29 +3,46 @@ import { TransportError } from "../lib/http.ts";
 import { untilAborted } from "./http.ts";
 import { bodyMark } from "./timeline.ts";
 
-/** Writes a body to the timeline as it is read: a watch event by event, any other when it ends. */
-export async function* recordedBody(
+/**
+ * Writes a body to the timeline as it is read: a watch event by event, any other when it ends. What is read comes no
+ * later for it: worlds run the same with and without a timeline.
+ */
+export function recordedBody(
   body: AsyncIterable<Uint8Array>,
   isWatch: boolean,
   note: (text: string) => void,
-): AsyncGenerator<Uint8Array> {
+): AsyncIterable<Uint8Array> {
   const decoder = new TextDecoder();
   let text = "";
-  let ended = false;
-  try {
-    for await (const chunk of body) {
-      text += decoder.decode(chunk, { stream: true });
-      if (isWatch) {
-        const lines = text.split("\n");
-        text = lines.pop()!;
-        for (const line of lines) if (line !== "") note(`~ ${eventMark(line)}`);
-      }
-      yield chunk;
-    }
-    ended = true;
-  } finally {
-    note(ended ? `end${bodyMark(text)}` : "end, cut off");
-  }
+  let over = false;
+  const end = (mark: string) => {
+    if (!over) note(mark);
+    over = true;
+  };
+  const record = ({ done, value }: IteratorResult<Uint8Array>) => {
+    if (done) return end(`end${bodyMark(text)}`);
+    text += decoder.decode(value, { stream: true });
+    if (!isWatch) return;
+    const lines = text.split("\n");
+    text = lines.pop()!;
+    for (const line of lines) if (line !== "") note(`~ ${eventMark(line)}`);
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      const source = body[Symbol.asyncIterator]();
+      return {
+        next() {
+          const part = source.next();
+          part.then(record, () => end("end, cut off"));
+          return part;
+        },
+        return() {
+          end("end, cut off");
+          return source.return?.() ?? Promise.resolve({ done: true, value: undefined });
+        },
+      };
+    },
+  };
 }
 
 /** A fault of a body; `none`: it only ends when `ended` is aborted. */
@@ -36,16 +53,15 @@ export type StreamEffect =
 
 /**
  * A body that breaks off after a while, or that comes late.
- * @param ended aborted when the body has broken off: the server then stops sending
- * @param signal ends the request; follows `ended`
+ * @param ended aborted when the body has broken off, or with the request: the server then stops sending
  */
 export async function* faultyBody(
   body: AsyncIterable<Uint8Array>,
   effect: StreamEffect,
   clock: Clock,
   ended: AbortController,
-  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+  const { signal } = ended;
   const cut = effect.kind === "cut"
     ? clock.after(effect.afterMs, () => ended.abort(new TransportError("reset", "the connection broke")))
     : undefined;
@@ -102,12 +118,23 @@ async function* late(
 }
 
 /** A body that tells when it has ended, in whatever way. */
-export async function* whenOver(body: AsyncIterable<Uint8Array>, action: () => void): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } finally {
-    action();
-  }
+export function whenOver(body: AsyncIterable<Uint8Array>, action: () => void): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const source = body[Symbol.asyncIterator]();
+      return {
+        next() {
+          const part = source.next();
+          part.then(({ done }) => done && action(), action);
+          return part;
+        },
+        return() {
+          action();
+          return source.return?.() ?? Promise.resolve({ done: true, value: undefined });
+        },
+      };
+    },
+  };
 }
 
 /** A watch event, without its contents: type, kind, name, version. */

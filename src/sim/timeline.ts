@@ -59,6 +59,19 @@ export class Timeline {
 /** Who sent a request, from its user agent: GitHub's clients send JSON, others `name/version`. */
 export function clientOf(userAgent: string | undefined): string {
   if (!userAgent) return "unknown";
+  let name = NAMES.get(userAgent);
+  if (name === undefined) {
+    if (NAMES.size >= KNOWN_NAMES) NAMES.clear();
+    NAMES.set(userAgent, name = nameIn(userAgent));
+  }
+  return name;
+}
+
+/** The names in user agents that have been read: the same few come with every request. */
+const NAMES = new Map<string, string>();
+const KNOWN_NAMES = 1_000;
+
+function nameIn(userAgent: string): string {
   if (userAgent.startsWith("{")) {
     try {
       const { subsystem, system } = JSON.parse(userAgent) as { subsystem?: unknown; system?: unknown };

@@ -71,11 +71,18 @@ export class ChaosProcess extends SimProcess {
     crash.crashed();
   }
 
-  async *#paused(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const part of body) {
-      await this.#pause.over();
-      yield part;
-    }
+  #paused(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    return {
+      [Symbol.asyncIterator]: () => {
+        const source = body[Symbol.asyncIterator]();
+        const next = async () => {
+          const part = await source.next();
+          if (!part.done) await this.#pause.over();
+          return part;
+        };
+        return { next, return: () => source.return?.() ?? Promise.resolve({ done: true, value: undefined }) };
+      },
+    };
   }
 }
 

@@ -26,6 +26,8 @@ export const LEASE = "actions-runner-controller";
 /** The token that a rotated secret holds. */
 export const SECOND_PAT = "ghp_second";
 const RESTART_MS = 2_000;
+/** Made once: worlds differ in other things. */
+const CRDS = customResourceDefinitions();
 const VERSION = { version: "0.14.2", commit: "simulated" };
 
 /** A process of the system under test. */
@@ -75,7 +77,7 @@ export class ChaosSystem {
     this.#options = options;
     const { seed, behaviour, kubelet } = options.plan;
     this.world = new World({
-      crds: customResourceDefinitions(),
+      crds: CRDS,
       timelineLines: options.timelineLines,
       seed,
       clock: this.clock,

@@ -13,6 +13,9 @@ import type { Answer } from "./worker.ts";
 /** In so many worlds every fault of the table must have been felt. */
 const WORLDS_FOR_ALL = 300;
 
+/** Most of what a world makes is garbage at once: a roomy nursery spares a tenth of the time. */
+const YOUNG = { maxYoungGenerationSizeMb: 128 };
+
 const options = chaosOptions(process.argv.slice(2), availableParallelism());
 process.exitCode = !options ? help() : options.seed === undefined ? await many(options) : await one(options);
 
@@ -71,7 +74,7 @@ async function inThreads(seeds: readonly number[], count: number, take: (answer:
   const left = [...seeds];
   await Promise.all(Array.from({ length: count }, () =>
     new Promise<void>((resolve, reject) => {
-      const worker = new Worker(new URL("./worker.ts", import.meta.url));
+      const worker = new Worker(new URL("./worker.ts", import.meta.url), { resourceLimits: YOUNG });
       const next = () => {
         const seed = left.shift();
         if (seed !== undefined) return worker.postMessage(seed);

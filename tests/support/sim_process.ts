@@ -2,6 +2,7 @@
 import type { Clock, Timer } from "../../src/lib/clock.ts";
 import { sleepOn } from "../../src/lib/clock.ts";
 import type { HttpRequest, HttpResponse, Transport } from "../../src/lib/http.ts";
+import { follower } from "../../src/sim/http.ts";
 
 /**
  * Clock and transports of one process. Once it is killed none of its timers fires, none of its requests is sent, and
@@ -9,8 +10,10 @@ import type { HttpRequest, HttpResponse, Transport } from "../../src/lib/http.ts
  */
 export class SimProcess {
   readonly clock: Clock;
-  readonly #kill = new AbortController();
   readonly #timers = new Set<Timer>();
+  /** Requests that are under way, or whose answers are being read. */
+  readonly #open = new Set<AbortController>();
+  #killed = false;
 
   constructor(world: Clock) {
     this.clock = {
@@ -22,50 +25,77 @@ export class SimProcess {
   }
 
   get killed(): boolean {
-    return this.#kill.signal.aborted;
+    return this.#killed;
   }
 
   kill(): void {
-    this.#kill.abort(new Error("the process was killed"));
+    if (this.#killed) return;
+    this.#killed = true;
+    const reason = new Error("the process was killed");
+    for (const abort of this.#open) abort.abort(reason);
+    this.#open.clear();
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
   }
 
   /** `transport`, as far as this process can use it. */
   over(transport: Transport): Transport {
-    return async (request) => {
-      if (this.killed) return await never();
-      return await this.#frozenAfterKill(() => this.#send(transport, request));
-    };
+    return (request) => this.killed ? never() : this.#whileAlive(this.#send(transport, request));
   }
 
   async #send(transport: Transport, request: HttpRequest): Promise<HttpResponse> {
-    const signal = AbortSignal.any([request.signal, this.#kill.signal]);
-    const response = await transport({ ...request, signal });
-    return { ...response, body: this.#body(response.body) };
-  }
-
-  async *#body(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const source = body[Symbol.asyncIterator]();
+    const link = this.#linked(request.signal);
     try {
-      for (;;) {
-        const part = await this.#frozenAfterKill(() => source.next());
-        if (part.done) return;
-        yield part.value;
-      }
-    } finally {
-      // Not awaited: a server that waits for its next event sees the signal, but perhaps later.
-      source.return?.()?.catch(() => {});
-    }
-  }
-
-  async #frozenAfterKill<T>(act: () => Promise<T>): Promise<T> {
-    try {
-      const result = await act();
-      return this.killed ? await never() : result;
+      const response = await transport({ ...request, signal: link.signal });
+      return { ...response, body: { [Symbol.asyncIterator]: () => this.#parts(response.body, link) } };
     } catch (error) {
-      return this.killed ? await never() : await Promise.reject(error);
+      link.close();
+      throw error;
     }
+  }
+
+  #linked(outer: AbortSignal): Link {
+    const { abort, close } = follower(outer);
+    this.#open.add(abort);
+    return {
+      signal: abort.signal,
+      close: () => {
+        close();
+        this.#open.delete(abort);
+      },
+    };
+  }
+
+  #parts(body: AsyncIterable<Uint8Array>, link: Link): AsyncIterator<Uint8Array> {
+    const source = body[Symbol.asyncIterator]();
+    return {
+      next: () =>
+        this.#whileAlive(
+          source.next().then((part) => {
+            if (part.done) link.close();
+            return part;
+          }, (error) => {
+            link.close();
+            throw error;
+          }),
+        ),
+      return: () => {
+        link.close();
+        // Not awaited: a server that waits for its next event sees the signal, but perhaps later.
+        source.return?.()?.catch(() => {});
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  /** What comes of `promise`, unless the process is dead by then: it never hears of it. */
+  #whileAlive<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      promise.then(
+        (result) => this.killed || resolve(result),
+        (error) => this.killed || reject(error),
+      );
+    });
   }
 
   #after(world: Clock, ms: number, action: () => void): Timer {
@@ -82,6 +112,11 @@ export class SimProcess {
       },
     };
   }
+}
+
+interface Link {
+  readonly signal: AbortSignal;
+  close(): void;
 }
 
 function never(): Promise<never> {

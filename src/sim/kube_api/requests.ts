@@ -19,7 +19,7 @@ export interface Route {
  * @throws StatusError 404 for a resource that a served group does not have
  */
 export function routeOf(registry: Registry, path: string): Route | undefined {
-  const parts = path.split("/").slice(1).map(decodeURIComponent);
+  const parts = (path.includes("%") ? path.split("/").map(decodeURIComponent) : path.split("/")).slice(1);
   const core = parts[0] === "api";
   const group = core ? "" : parts[1] ?? "";
   const version = (core ? parts[1] : parts[2]) ?? "";
@@ -78,7 +78,7 @@ const TYPES = ["application/json", "application/yaml", "application/vnd.kubernet
 /** The first form that is wanted and can be had; protobuf cannot. @throws StatusError 406 */
 export function formatOf(request: HttpRequest, custom = false): Format {
   const accept = request.headers["accept"] ?? "";
-  if (accept.trim() === "") return { as: "Object", yaml: false };
+  if (accept === "application/json" || accept.trim() === "") return { as: "Object", yaml: false };
   for (const wish of accept.split(",")) {
     const [type = "", ...parameters] = wish.split(";").map((part) => part.trim());
     if (!["application/json", "application/yaml", "*/*", "application/*"].includes(type)) continue;

@@ -77,7 +77,7 @@ function checkText(value: string, schema: Schema, path: string, errors: FieldErr
       message: `Too long: may not be more than ${maxLength} bytes`,
     });
   }
-  if (pattern !== undefined && !new RegExp(pattern, "u").test(value)) refuse(`match '${pattern}'`);
+  if (pattern !== undefined && !expressionOf(pattern).test(value)) refuse(`match '${pattern}'`);
   if (format === "byte" && !BASE64.test(value)) errors.push(wrongType(path, "<bytes>", "illegal base64 data"));
   if (format === "micro-time" && (!MICRO_TIME.test(value) || Number.isNaN(Date.parse(value)))) {
     errors.push(wrongType(path, value, "cannot be parsed as a time with microseconds"));
@@ -85,6 +85,15 @@ function checkText(value: string, schema: Schema, path: string, errors: FieldErr
   if (format === "date-time" && Number.isNaN(Date.parse(value))) {
     errors.push(invalidValue(path, value, `${path} in body must be of type date-time: ${JSON.stringify(value)}`));
   }
+}
+
+/** Patterns of schemas, each compiled once. */
+const EXPRESSIONS = new Map<string, RegExp>();
+
+function expressionOf(pattern: string): RegExp {
+  let known = EXPRESSIONS.get(pattern);
+  if (!known) EXPRESSIONS.set(pattern, known = new RegExp(pattern, "u"));
+  return known;
 }
 
 function checkList(value: readonly unknown[], schema: Schema, path: string, errors: FieldError[]): void {
