@@ -12,7 +12,8 @@ export class NotLeaderError extends Error {
 
 /**
  * `client`, whose writes are only sent while `mayWrite` says so: it is asked right before each try, so neither our own
- * rate limit nor a wait after 429 can carry a write over the end of a lease. Reads pass.
+ * rate limit nor a wait after 429 can carry a write over the end of a lease, and again when its connection stands, for
+ * that may take longer than a lease lasts. Reads pass.
  * Writes throw NotLeaderError otherwise.
  */
 export function guarded(client: KubeClient, mayWrite: () => boolean): KubeClient {
@@ -49,9 +50,12 @@ export function guarded(client: KubeClient, mayWrite: () => boolean): KubeClient
 export function guardedTransports(transports: TransportFactory, mayWrite: () => boolean): TransportFactory {
   return (options) => {
     const transport = transports(options);
-    return async (request) => {
+    const check = () => {
       if (!mayWrite()) throw new TransportError("refused", "not the leader: nothing was sent");
-      return await transport(request);
+    };
+    return async (request) => {
+      check();
+      return await transport({ ...request, beforeSend: check });
     };
   };
 }

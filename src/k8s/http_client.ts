@@ -23,6 +23,7 @@ import {
   eventOf,
   jsonOf,
   type List,
+  listOf,
   PATCH_CONTENT_TYPE,
   queryText,
   selectors,
@@ -107,9 +108,7 @@ export class HttpKubeClient implements KubeClient {
       resourceVersion: options.resourceVersion,
     };
     const answer = await this.#ask<List<T>>({ method: "GET", path, kind: kind.plural, query, options });
-    const items = (answer.items ?? []).map((item) => typed(kind, item));
-    const { resourceVersion = "", continue: next } = answer.metadata ?? {};
-    return next ? { items, resourceVersion, continue: next } : { items, resourceVersion };
+    return listOf(kind, answer, `GET ${path}`);
   }
 
   async create<T extends KubeObject>(kind: Resource<T>, object: T, options?: CallOptions): Promise<Stored<T>> {
@@ -238,8 +237,9 @@ export class HttpKubeClient implements KubeClient {
 
   async #try(ask: Ask, deadlineMs: number): Promise<HttpReply> {
     const { clock, server } = this.#options;
-    const request = await this.#requestOf(ask);
-    ask.options?.beforeTry?.();
+    const beforeSend = ask.options?.beforeTry;
+    const request = { ...await this.#requestOf(ask), ...(beforeSend && { beforeSend }) };
+    beforeSend?.();
     let code = "<error>";
     try {
       const reply = await call(server.transport, request, { clock, deadlineMs, signal: ask.options?.signal });

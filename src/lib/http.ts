@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly body?: string;
   /** Ends the request, and the stream of its response, when aborted. */
   readonly signal: AbortSignal;
+  /** Called when the connection stands, right before the first byte: when it throws, nothing is sent. */
+  readonly beforeSend?: () => void;
 }
 
 /** A response whose body is still to be read. Headers have lower-case names; repeated ones are joined by ", ". */

@@ -118,7 +118,26 @@ function send(request: HttpRequest, routes: (url: URL) => Route): Promise<HttpRe
         body: bodyOf(incoming, signal, hostOf(request.url)),
       });
     });
-    outgoing.end(request.body);
+    const { body, beforeSend } = request;
+    if (!beforeSend) return outgoing.end(body);
+    whenConnected(outgoing, server.protocol === "https:", () => {
+      try {
+        beforeSend();
+        outgoing.end(body);
+      } catch (error) {
+        release();
+        reject(error);
+        outgoing.destroy();
+      }
+    });
+  });
+}
+
+/** A connection may take its time, or a process stand still meanwhile. */
+function whenConnected(outgoing: http.ClientRequest, secure: boolean, then: () => void): void {
+  outgoing.once("socket", (socket) => {
+    if (!socket.connecting) then();
+    else socket.once(secure ? "secureConnect" : "connect", then);
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { TLSSocket } from "node:tls";
 import { test } from "node:test";
 import {
@@ -51,6 +51,39 @@ serving("the body of a DELETE is framed: it is not read as the connection's next
   const transport = nodeTransports({});
   for (let turn = 0; turn < 2; turn++) {
     assert.equal(await get(transport, origin, { method: "DELETE", body: "{}" }), "200 DELETE {}");
+  }
+});
+
+serving("what is asked right before a request is sent is asked when the connection stands", async (servers) => {
+  const seen: string[] = [];
+  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    seen.push(await bodyOf(incoming));
+    outgoing.end("done");
+  };
+  const secure = await servers.https(identity, answer);
+  const plain = await servers.http(answer);
+  for (const origin of [plain, secure]) {
+    const transport = nodeTransports({ ca: trusted.ca, caOnly: true });
+    let may = true;
+    const send = (body: string) =>
+      get(transport, origin, {
+        method: "POST",
+        body,
+        beforeSend: () => {
+          if (!may) throw new Error("not now");
+        },
+      });
+    const first = send("never");
+    may = false; // the connection is not there yet: it is not too late
+    await assert.rejects(first, /not now/);
+    may = true;
+    assert.equal(await send("new connection"), "200 done");
+    assert.equal(await send("old connection"), "200 done");
+    may = false;
+    await assert.rejects(send("never on an old one"), /not now/);
+    may = true;
+    assert.equal(await send("again"), "200 done");
+    assert.deepEqual(seen.splice(0), ["new connection", "old connection", "again"]);
   }
 });
 
