@@ -88,6 +88,14 @@ function forbiddenKind(status: Status): KubeErrorKind {
   return /\bexceeded quota\b/.test(status.message ?? "") ? "QuotaExceeded" : "Forbidden";
 }
 
+/**
+ * Whether a message of a 403 is the authorizer's: whoever asked lacks rights, and it is not the object that is at fault.
+ * An API server that has just started says so of everybody until it has read its roles.
+ */
+export function isWantOfRights(message: string): boolean {
+  return /\bUser "[^"]*" cannot \w+ resource\b/.test(message);
+}
+
 /** Retry-After in seconds. Its other form, a date, is not used by API servers and is not believed. */
 function secondsOf(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,6}$/.test(header.trim()) ? Number(header) : undefined;

@@ -87,9 +87,12 @@ function withSecret(seen: Seen, now: Instant): RunnerPlan {
   if (!runnerContainerOf(runner)) {
     return fail(seen, { reason: "InvalidPod", message: "the pod template has no container named runner" }, now);
   }
-  if (refusal?.reason === "InvalidPod") {
+  const isFinal = refusal?.reason === "InvalidPod" ||
+    (refusal?.reason === "NotAllowed" && now - refusal.since >= settings.waits.rights);
+  if (isFinal) {
     return fail(seen, { reason: "InvalidPod", message: `Failed to create the pod: ${refusal.message}` }, now);
   }
+  if (refusal?.reason === "NotAllowed" && refusal.retryAt > now) return rest("not-allowed", refusal.retryAt - now);
   if (refusal && now - refusal.since >= settings.waits.quotaGivesUp) {
     return replace(seen, "QuotaExceeded", refusal.message);
   }

@@ -55,7 +55,8 @@ export interface KnownPod {
 
 /** The pod could not be made. */
 export interface Refusal {
-  readonly reason: "QuotaExceeded" | "InvalidPod";
+  /** NotAllowed: the controller lacks the right, or the API server has just started and does not know its roles yet. */
+  readonly reason: "QuotaExceeded" | "InvalidPod" | "NotAllowed";
   readonly message: string;
   readonly since: Instant;
   readonly retryAt: Instant;

@@ -7,6 +7,7 @@
 import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
 import type { KubeClient } from "../../k8s/client.ts";
 import { KubeError } from "../../k8s/errors.ts";
+import { isWantOfRights } from "../../k8s/status.ts";
 import { controllerOf, keyOf, type Pod, PODS, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
 import type { Change, Overlay, Reader } from "../../k8s/store.ts";
 import { delayOf } from "../../lib/backoff.ts";
@@ -226,11 +227,13 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     if (!KubeError.is(error, "QuotaExceeded", "Invalid", "Forbidden", "BadRequest")) return false;
     const isQuota = error.kind === "QuotaExceeded";
     const now = clock.now();
-    const tries = (memory.refusal?.tries ?? 0) + 1;
+    const reason = isQuota ? "QuotaExceeded" : isWantOfRights(error.message) ? "NotAllowed" : "InvalidPod";
+    const before = memory.refusal?.reason === reason ? memory.refusal : undefined;
+    const tries = (before?.tries ?? 0) + 1;
     memory.refusal = {
-      reason: isQuota ? "QuotaExceeded" : "InvalidPod",
+      reason,
       message: error.message,
-      since: memory.refusal?.since ?? now,
+      since: before?.since ?? now,
       retryAt: now + delayOf({ firstMs: waits.quotaFirst, maxMs: waits.quotaMost }, tries - 1),
       tries,
     };

@@ -59,6 +59,26 @@ table<Case>("one runner", {
     does: ["event EphemeralRunner", "patch EphemeralRunner status"],
     status: { phase: "Failed", reason: "InvalidPod", message: "Failed to create the pod: no such account" },
   },
+  "no right to make pods: an API server that has just started may say so": {
+    memory: {
+      refusal: { reason: "NotAllowed", message: "no", since: NOON + 59_000, retryAt: NOON + 61_000, tries: 1 },
+    },
+    why: "not-allowed",
+    inMs: 1000,
+  },
+  "no right to make pods: tries again": {
+    memory: {
+      refusal: { reason: "NotAllowed", message: "no", since: NOON + 59_000, retryAt: NOON + 60_000, tries: 1 },
+    },
+    why: "create-pod",
+    does: ["create Pod"],
+  },
+  "no right to make pods for 30 s": {
+    memory: { refusal: { reason: "NotAllowed", message: "no", since: NOON + 30_000, retryAt: NOON, tries: 5 } },
+    why: "fail",
+    does: ["event EphemeralRunner", "patch EphemeralRunner status"],
+    status: { phase: "Failed", reason: "InvalidPod", message: "Failed to create the pod: no" },
+  },
   "over quota: said once": {
     memory: { refusal: { reason: "QuotaExceeded", message: "used: 3", since: NOON, retryAt: NOON + 65_000, tries: 3 } },
     why: "quota",

@@ -229,6 +229,21 @@ story("a pod that the API server refuses: failed with its words", {}, async (wor
   assert.equal(failed?.status?.message, "Failed to create the pod: spec.containers[0].image: Required");
 });
 
+story("an API server that has not read its roles yet refuses pods: no runner fails of it", {}, async (world) => {
+  let started = false;
+  world.api.refuse = (verb, kind) => {
+    if (!started && verb === "create" && kind.plural === PODS.plural) {
+      throw refusal("Forbidden", 403, 'pods is forbidden: User "arc" cannot create resource "pods" in API group ""');
+    }
+  };
+  world.demand(5, 0);
+  await world.clock.advance(4000);
+  started = true;
+  await world.clock.advance(10_000);
+  assert.equal(world.idle.length, 5);
+  assert.equal(world.made, 5, "the first ones serve");
+});
+
 story("many idle runners are checked two a second, and one that is to go meanwhile goes", {}, async (world) => {
   await idle(world, 40);
   const asked = () => world.service.calls.get("getRunner") ?? 0;
