@@ -201,9 +201,10 @@ function takeMessage(
   const countable = fresh.filter((event) => !isCounted(event, countedUntil));
   // A message that holds nothing new is one of the past, and so are its statistics.
   const stale = told.length > 0 && countable.length === 0;
+  // The figures of a younger message hold already what one that was overtaken tells.
   const news = statistics && !stale
     ? { figures: countIn(statistics), idle: statistics.totalIdleRunners }
-    : { figures: state.figures && countEvents(state.figures, countable) };
+    : { figures: isLate ? state.figures : state.figures && countEvents(state.figures, countable) };
   const after = {
     ...state,
     ...news,

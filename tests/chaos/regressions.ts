@@ -51,4 +51,12 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 9,
     faults: [{ atMs: 1_236_690, name: "clock jumps", seed: BACK }],
   },
+  {
+    wrong: "a message that was overtaken took its ends off figures that held them already: a runner too many was made",
+    seed: 20055,
+    faults: [
+      { atMs: 480_319, name: "scale set hangs", seed: 512_065_575 },
+      { atMs: 678_343, name: "poll answer lost", seed: 647_710_433 },
+    ],
+  },
 ];

@@ -35,6 +35,17 @@ table("readings", {
     ],
     wants: true,
   },
+  "after an end that was overtaken: younger figures hold it already, and its runner is not made twice": {
+    story: [
+      { session: stats(3, 3) },
+      { empty: true },
+      { says: [assigned(4)], stats: stats(3, 2) },
+      { read: stats(3, 2) },
+      { says: [completed(1)], stats: stats(2, 2), isLate: true },
+    ],
+    wants: true,
+    shows: "3/2",
+  },
   "and the reading puts it right": {
     story: [
       QUIET,
