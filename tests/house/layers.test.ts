@@ -110,7 +110,7 @@ test("house: only main ends the process", () => {
 
 test("house: tests do not sleep", () => {
   // Stories on a real control plane wait for the real world, by polling with a deadline in one helper.
-  const virtual = TESTS.filter((path) => !/^tests\/(cluster|contract|bench|support|charts)\//.test(path));
+  const virtual = TESTS.filter((path) => !/^tests\/(cluster|stories|contract|bench|support|charts)\//.test(path));
   const pattern = /(?<![.\w])setTimeout\(|timers\/promises/g;
   const own = "tests/house/layers.test.ts";
   assert.deepEqual(
