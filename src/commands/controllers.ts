@@ -5,6 +5,7 @@ import {
   type EphemeralRunner,
   type EphemeralRunnerSet,
 } from "../api/kinds.ts";
+import { abandonedObjects } from "../controllers/autoscaling_runner_set/abandoned.ts";
 import { autoscalingRunnerSets, wakeScaleSets } from "../controllers/autoscaling_runner_set/reconcile.ts";
 import { EmbeddedLoops } from "../controllers/autoscaling_listener/embedded.ts";
 import { autoscalingListeners, wakeListeners, wakeListenersOf } from "../controllers/autoscaling_listener/reconcile.ts";
@@ -154,6 +155,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
   const gauges = new ControllerMetrics(metrics, stores, isAtWork);
   return [
     gauges.component(),
+    abandonedObjects({ kube, stores, runners: informers.runners.store, clock, log }),
     // Stopped after the controller that starts loops, and before the lease goes: sessions are closed in good order.
     { name: "message loops", start: () => Promise.resolve(), stop: async () => await loops?.stopAll() },
     component(

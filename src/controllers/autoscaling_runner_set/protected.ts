@@ -24,8 +24,9 @@ export interface ProtectedObject {
 }
 
 /** The kinds of the annotations, in the order of {@link CLEANUP_ANNOTATIONS}. */
-const KINDS = [ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, SERVICE_ACCOUNTS, SECRETS, ROLE_BINDINGS, ROLES] as const;
-const FIRST_WITH_RIGHTS = 5;
+export const KINDS = [ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, SERVICE_ACCOUNTS, SECRETS, ROLE_BINDINGS, ROLES] as const;
+/** From here on they hold the controller's own rights. */
+export const FIRST_WITH_RIGHTS = 5;
 
 /**
  * The named objects that still bear our protection, in the order in which they are to be released.
