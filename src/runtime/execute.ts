@@ -59,6 +59,11 @@ export class Executor {
     this.#options = options;
   }
 
+  /** Objects whose last patch is remembered. */
+  get remembered(): number {
+    return this.#answered.size;
+  }
+
   /** "perform" steps are the controller's business and passed over here. */
   async execute(steps: readonly Step<unknown>[]): Promise<ExecutionResult> {
     const errors: unknown[] = [];
@@ -138,9 +143,10 @@ export class Executor {
       this.#answered.remember(step, after.metadata.resourceVersion);
       // the patch that takes the last finalizer off ends a deleted object, whose version then stays what it was
       const ended = isDeleting(after) && !isThereAfterDelete(after);
+      if (ended) this.#answered.forget(step);
       return { changed: ended || before !== after.metadata.resourceVersion, object: after };
     } catch (error) {
-      if (step.goneIsDone && KubeError.is(error, "NotFound")) return this.#gone(step.kind, step.ref.uid);
+      if (step.goneIsDone && KubeError.is(error, "NotFound")) return this.#gone(step);
       throw error;
     }
   }
@@ -150,21 +156,24 @@ export class Executor {
     try {
       const left = await kube.delete(step.kind, step.ref, { gracePeriodSeconds: step.gracePeriodSeconds });
       overlayOf(step.kind)?.deleted(step.ref.uid, left);
+      if (!left) this.#answered.forget(step);
       return { changed: true, ...(left && { object: left }) };
     } catch (error) {
       // A conflict on a UID precondition means that the one we meant has gone and another has its name.
-      if (KubeError.is(error, "NotFound", "Conflict")) return this.#gone(step.kind, step.ref.uid);
+      if (KubeError.is(error, "NotFound", "Conflict")) return this.#gone(step);
       throw error;
     }
   }
 
-  #gone(kind: Resource, uid: string | undefined): Done {
+  #gone(step: PatchStep | DeleteStep): Done {
+    const { kind, ref: { uid } } = step;
     if (uid !== undefined) this.#options.overlayOf(kind)?.deleted(uid);
+    this.#answered.forget(step);
     return { changed: true };
   }
 }
 
-/** Patches whose answers are remembered; the oldest are forgotten. */
+/** Objects whose patches' answers are remembered; the oldest are forgotten. Most are forgotten when they go. */
 const REMEMBERED = 10_000;
 
 /**
@@ -173,23 +182,35 @@ const REMEMBERED = 10_000;
  * loop of patches. Times of conditions do not count as a difference.
  */
 class Answered {
-  readonly #last = new Map<string, string>();
+  /** By object, then by subresource. */
+  readonly #last = new Map<string, Map<string, string>>();
+
+  get size(): number {
+    return this.#last.size;
+  }
 
   knows(step: PatchStep, version: string | undefined): boolean {
-    return version !== undefined && this.#last.get(placeOf(step)) === sayingOf(step, version);
+    return version !== undefined &&
+      this.#last.get(placeOf(step))?.get(step.subresource ?? "") === sayingOf(step, version);
   }
 
   remember(step: PatchStep, version: string): void {
     if (step.type !== undefined && step.type !== "merge") return;
     const place = placeOf(step);
+    const sayings = this.#last.get(place) ?? new Map<string, string>();
     this.#last.delete(place);
-    this.#last.set(place, sayingOf(step, version));
+    this.#last.set(place, sayings.set(step.subresource ?? "", sayingOf(step, version)));
     if (this.#last.size > REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
+  }
+
+  /** The object has gone. */
+  forget(step: PatchStep | DeleteStep): void {
+    this.#last.delete(placeOf(step));
   }
 }
 
-function placeOf({ kind, ref, subresource }: PatchStep): string {
-  return `${kind.plural}/${ref.namespace ?? ""}/${ref.name}/${subresource ?? ""}`;
+function placeOf({ kind, ref }: PatchStep | DeleteStep): string {
+  return `${kind.plural}/${ref.namespace ?? ""}/${ref.name}`;
 }
 
 function sayingOf(step: PatchStep, version: string): string {
