@@ -10,7 +10,8 @@ const FROM: Readonly<Record<RightScope, string>> = {
   leader: "helm upgrade the controller's release with replicaCount above 1 (its leader election role)",
   "scale-sets": "helm upgrade a scale set's release in that namespace, with controllerServiceAccount set right",
   certificates: "helm upgrade the scale set's release with githubServerTLS in its values",
-  extra: "helm upgrade with rbac.extra: true, if you want job annotations on pods and events",
+  extra:
+    "helm upgrade with rbac.extra: true, if you want events, job annotations on pods, and busy runners protected from evictions",
 };
 
 export function judgeRights(rights: readonly RightsFacts[]): Finding[] {

@@ -13,7 +13,7 @@ export type RightScope =
   | "scale-sets"
   /** There, where a scale set has githubServerTLS. */
   | "certificates"
-  /** There and in the controller's namespace; without it something small is left out. */
+  /** In each namespace of scale sets; without it something is left out, and all else works. */
   | "extra";
 
 export interface Right {
@@ -71,6 +71,7 @@ export const NEEDED_RIGHTS: readonly Right[] = [
   }),
   ...rights("certificates", "", { configmaps: "get" }),
   ...rights("extra", "", { pods: "patch", events: "create patch" }),
+  ...rights("extra", "policy", { poddisruptionbudgets: "create delete get patch" }),
 ];
 
 /** `patch pods/status`, for people. */
