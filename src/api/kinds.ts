@@ -63,12 +63,15 @@ export interface AutoscalingListener extends KubeObject {
   status?: AutoscalingListenerStatus;
 }
 
+/** What a listener in a pod says of itself. */
+export type ListenerReport = z.infer<typeof runnerSet.listenerReport>;
+
 /** What every runner of a set is made from; the pod template stands inline (`metadata`, `spec`). */
 export type EphemeralRunnerSpec = z.infer<typeof runner.spec>;
 
 /**
- * Absent replicas are 0. Additive: runningJobs, written by our listener in one patch with `replicas`; missingScaleSetId
- * and sessionId, written by our listener; runnerPolicy, written by our controller.
+ * Absent replicas are 0. Additive: runningJobs, written by our listener in one patch with `replicas`; missingScaleSetId,
+ * listenerReport and sessionId, written by our listener; runnerPolicy, written by our controller.
  */
 export type EphemeralRunnerSetSpec = z.infer<typeof runnerSet.spec>;
 

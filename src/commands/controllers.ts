@@ -8,6 +8,7 @@ import {
 import { abandonedObjects } from "../controllers/autoscaling_runner_set/abandoned.ts";
 import { autoscalingRunnerSets, wakeScaleSets } from "../controllers/autoscaling_runner_set/reconcile.ts";
 import { EmbeddedLoops } from "../controllers/autoscaling_listener/embedded.ts";
+import type { LoopState } from "../controllers/autoscaling_listener/loop_host.ts";
 import { autoscalingListeners, wakeListeners, wakeListenersOf } from "../controllers/autoscaling_listener/reconcile.ts";
 import { sessionsOf } from "../controllers/autoscaling_listener/sessions.ts";
 import { ephemeralRunnerController, keysOfPod, keysOfRunner } from "../controllers/ephemeral_runner/reconcile.ts";
@@ -116,6 +117,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     services,
     wake: wake("scaleSet"),
     hasOutdated: (uid) => informers.runners.store.count(BY_STATE, `${uid}/outdated`) > 0,
+    isListening: (listener) => isAtWork(listener),
   });
   const loops: EmbeddedLoops | undefined = settings.listenerMode === "embedded"
     ? embeddedLoops(deps, services, scaleSets.gone, wake)
@@ -150,7 +152,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
 
   const isAtWork = ({ metadata: { namespace = "", name = "" } = {} }: AutoscalingListener) =>
     loops
-      ? loops.state(`${namespace}/${name}`)?.trouble === undefined
+      ? isWell(loops.state(`${namespace}/${name}`))
       : stores.ownPods.get(namespace, name)?.status?.phase === "Running";
   const gauges = new ControllerMetrics(metrics, stores, isAtWork);
   return [
@@ -297,4 +299,8 @@ function formerOf({ ephemeralRunnerSets }: SetStores, set: Stored<EphemeralRunne
   if (owner?.name !== set.metadata.name) return [];
   return ephemeralRunnerSets.by(BY_OWNER, owner.uid).map(({ metadata }) => metadata.uid)
     .filter((uid) => uid !== set.metadata.uid);
+}
+
+function isWell(loop: LoopState | undefined): boolean {
+  return loop !== undefined && loop.listening && loop.trouble === undefined;
 }

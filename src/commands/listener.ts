@@ -18,6 +18,7 @@ import type { Secrets } from "../lib/secrets.ts";
 import type { Version } from "../lib/version.ts";
 import { type ListenerConfig, parseConfig } from "../listener/config.ts";
 import { LoopHealth } from "../listener/health.ts";
+import { HealthReport } from "../listener/health_report.ts";
 import { KeptSession } from "../listener/kept_session.ts";
 import { LiveConfig } from "../listener/live_config.ts";
 import { runLoop } from "../listener/loop.ts";
@@ -171,10 +172,13 @@ async function listenOnce(
   const log = deps.log(config).with({ scaleSet: config.scaleSetName, namespace: config.runnerSet.namespace });
   const metrics = new Metrics();
   const family = new ListenerMetricFamily(metrics, config.metrics, log);
-  const health = new LoopHealth(clock);
   const { runnerSet, scaleSetId } = config;
+  const report = new HealthReport({ kube, runnerSet, clock, random, log });
+  const health = new LoopHealth(clock, () => report.changed());
   const missing = new MissingReport({ kube, runnerSet, scaleSetId, clock, log });
   const server = await served(config, { metrics, health, log }, deps);
+  const ending = new AbortController();
+  const reporting = report.run(health, ending.signal);
   log.info("listening begins", { version: version.version, commit: version.commit, ...config.limits });
   try {
     await runLoop({
@@ -192,11 +196,13 @@ async function listenOnce(
       onChange: (listener) => live.subscribe(listener),
       onRefused: () => void reread(live, deps, log),
       onMissing: (signal) => missing.send(signal),
-      sessions: new KeptSession(kube, runnerSet),
+      sessions: new KeptSession(kube, runnerSet, ({ spec }) => report.stands(spec?.listenerReport)),
       waits,
     }, AbortSignal.any([signal, era]));
     log.info("listening has ended");
   } finally {
+    ending.abort(new Error("listening has ended"));
+    await reporting;
     await server?.close();
   }
 }

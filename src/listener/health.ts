@@ -27,6 +27,7 @@ export class LoopHealth {
   readonly #startedAt: number;
   #problem: LoopProblem | undefined;
   #sessionId: string | undefined;
+  #hasListened = false;
   #phantomDemand = 0;
 
   /** @param onChange called after a change of what conditions show, not after each poll */
@@ -55,6 +56,11 @@ export class LoopHealth {
     return this.#sessionId;
   }
 
+  /** Whether a session was ever open. */
+  get hasListened(): boolean {
+    return this.#hasListened;
+  }
+
   /** Assigned jobs that seem not to be real: nothing is provided for them. */
   get phantomDemand(): number {
     return this.#phantomDemand;
@@ -76,6 +82,7 @@ export class LoopHealth {
   session(id: string | undefined): void {
     if (this.#sessionId === id) return;
     this.#sessionId = id;
+    if (id !== undefined) this.#hasListened = true;
     this.#onChange?.();
   }
 

@@ -1,4 +1,4 @@
-import { EPHEMERAL_RUNNER_SETS } from "../api/kinds.ts";
+import { EPHEMERAL_RUNNER_SETS, type EphemeralRunnerSet } from "../api/kinds.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import { KubeError } from "../k8s/errors.ts";
 import type { SessionKeeper } from "./loop_deps.ts";
@@ -11,16 +11,24 @@ import type { SessionKeeper } from "./loop_deps.ts";
 export class KeptSession implements SessionKeeper {
   readonly #kube: KubeClient;
   readonly #runnerSet: { readonly namespace: string; readonly name: string };
+  readonly #onRead: ((set: EphemeralRunnerSet) => void) | undefined;
   #dropped = false;
 
-  constructor(kube: KubeClient, runnerSet: { readonly namespace: string; readonly name: string }) {
+  /** @param onRead is shown the runner set as it was found */
+  constructor(
+    kube: KubeClient,
+    runnerSet: { readonly namespace: string; readonly name: string },
+    onRead?: (set: EphemeralRunnerSet) => void,
+  ) {
     this.#kube = kube;
     this.#runnerSet = runnerSet;
+    this.#onRead = onRead;
   }
 
   /** A patch that changes nothing is how it reads: roles that the reference's controller made allow patches alone. */
   async former(): Promise<string | undefined> {
     const set = await this.#kube.patch(EPHEMERAL_RUNNER_SETS, this.#runnerSet, {}, { type: "merge" });
+    this.#onRead?.(set);
     return set.spec?.sessionId || undefined;
   }
 

@@ -233,6 +233,10 @@ table<string[]>("fields", {
         patchID: integer, required
         runningJobs: integer
         missingScaleSetId: integer
+        listenerReport: object
+        listenerReport.reason: string
+        listenerReport.message: string
+        listenerReport.phantomDemand: integer
         sessionId: string
         ephemeralRunnerSpec: object, required
       `,

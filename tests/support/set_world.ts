@@ -155,7 +155,7 @@ function hostOf(loops: Map<string, LoopSpec>): LoopHost {
     },
     state(key): LoopState | undefined {
       const spec = loops.get(key);
-      return spec && { spec, stopping: false };
+      return spec && { spec, stopping: false, listening: true };
     },
   };
 }

@@ -5,6 +5,12 @@ import type { KindSchema } from "./kind.ts";
 import { inheritedPolicy } from "./knobs.ts";
 import { kstatus, metaOf, optional } from "./shared.ts";
 
+export const listenerReport = z.object({
+  reason: optional.text("What keeps it from its work."),
+  message: optional.text("The same, for people."),
+  phantomDemand: optional.number("Assigned jobs that idle runners have stood ready for in vain."),
+});
+
 export const spec = z.object({
   replicas: optional.number("Runners that are wanted. Absent: 0."),
   patchID: z.int().describe("Number of the listener's last change; 0 asks for exactly the wanted number of runners."),
@@ -14,6 +20,9 @@ export const spec = z.object({
   runnerPolicy: inheritedPolicy,
   missingScaleSetId: optional.number(
     "A scale set that GitHub told the listener not to know any more. The controller looks into it and takes it away.",
+  ),
+  listenerReport: listenerReport.optional().describe(
+    "How the listener's pod says that it is, while something is wrong. The controller makes conditions of it.",
   ),
   sessionId: optional.text("The message session of the listener's pod: the next pod ends it before it opens its own."),
 });

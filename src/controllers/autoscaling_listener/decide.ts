@@ -10,7 +10,7 @@ import { childSteps, removalSteps } from "./children.ts";
 import { LISTENER_GRACE_SECONDS, listenerPodOf } from "./listener_pod.ts";
 import { loopSpecOf } from "./loop_spec.ts";
 import type { Observed } from "./observe.ts";
-import { endedOf, isRunning, waitingFor } from "./pod_state.ts";
+import { endedOf, isReady, reportedProblem, waitingFor } from "./pod_state.ts";
 import { statusSteps } from "./status.ts";
 
 /** Work that holds no worker. */
@@ -56,7 +56,11 @@ function pod(seen: Observed, now: Instant): Plan<ListenerCall> {
       `the listener ended by itself ${restarts.failures} times in a row: it is started again after a pause`;
     return report("back-off", seen, { reason: "ListenerFailing", message }, now, waitMs);
   }
-  if (isDeleting(pod)) return awaitPod(pod, seen, now);
+  if (isDeleting(pod)) {
+    const plan = awaitPod(pod, seen, now);
+    const status = statusSteps(seen, { unready: LEAVING, phantomDemand: 0 }, now);
+    return { ...plan, steps: [...status, ...plan.steps] };
+  }
   const ended = endedOf(pod);
   if (ended) {
     const message = `the listener's pod ended (${ended.message}) and is made again`;
@@ -69,9 +73,13 @@ function pod(seen: Observed, now: Instant): Plan<ListenerCall> {
   if (specMark(pod) !== specMark(wanted)) return act("replace-pod", remove(PODS, refOf(pod)));
   if (seen.nudge) return act("nudge-pod", nudge(seen, pod));
   if (problem) return report("bad-source", seen, problem, now, waits.secretRecheck);
-  const pending = isRunning(pod) ? undefined : { reason: "ListenerPending", message: waitingFor(pod) };
-  return report("in-place", seen, pending, now, waits.resync);
+  if (!isReady(pod)) {
+    return report("in-place", seen, { reason: "ListenerPending", message: waitingFor(pod) }, now, waits.resync);
+  }
+  return report("in-place", seen, reportedProblem(seen.report), now, waits.resync, seen.report?.phantomDemand);
 }
+
+const LEAVING: Problem = { reason: "ListenerPending", message: "the listener's former pod is going" };
 
 function specMark({ metadata }: Pod): string | undefined {
   return metadata?.annotations?.[ANNOTATIONS.listenerSpec];
@@ -91,7 +99,9 @@ function embedded(seen: Observed, now: Instant): Plan<ListenerCall> {
   if (gone) return gone;
   const spec = loopSpecOf(seen);
   if (seen.stopping || seen.loop?.stopping) return rest("loop-is-stopping");
-  const plan = report("in-place", seen, seen.loop ? seen.loop.trouble : STARTING, now, seen.waits.resync);
+  const { loop, waits } = seen;
+  const unready = loop?.trouble ?? (loop?.listening ? undefined : STARTING);
+  const plan = report("in-place", seen, unready, now, waits.resync, loop?.phantomDemand);
   if (seen.loop && same(seen.loop.spec, spec)) return plan;
   return act("start-loop", [perform<ListenerCall>({ do: "start-loop", spec }), ...plan.steps]);
 }
@@ -152,7 +162,8 @@ function report(
   unready: Problem | undefined,
   now: Instant,
   requeueAfter: number,
+  phantomDemand = 0,
 ): Plan<ListenerCall> {
-  const steps = statusSteps(seen, unready, now);
+  const steps = statusSteps(seen, { unready, phantomDemand }, now);
   return steps.length > 0 ? act(why, steps, requeueAfter) : rest(why, requeueAfter);
 }

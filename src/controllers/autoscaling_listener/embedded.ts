@@ -115,10 +115,11 @@ class EmbeddedLoop {
   get state(): LoopState {
     const problem = this.#problem ?? this.#health.problem;
     const trouble = problem && { reason: "kind" in problem ? problem.kind : problem.reason, message: problem.message };
-    const { phantomDemand } = this.#health;
+    const { phantomDemand, hasListened: listening } = this.#health;
     return {
       spec: this.#spec,
       stopping: this.#abort.signal.aborted,
+      listening,
       ...(trouble && { trouble }),
       ...(phantomDemand > 0 && { phantomDemand }),
     };

@@ -20,6 +20,8 @@ export interface LoopState {
   readonly spec: LoopSpec;
   /** Asked to end, and not at its end yet. */
   readonly stopping: boolean;
+  /** It has had a session. */
+  readonly listening: boolean;
   /** Why it is not at work; undefined while it is. */
   readonly trouble?: Problem;
   /** Assigned jobs that seem not to be real: no runners are provided for them. */

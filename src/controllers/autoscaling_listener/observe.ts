@@ -1,5 +1,5 @@
 /** What a decision about a listener needs to know. */
-import type { AutoscalingListener, AutoscalingRunnerSet } from "../../api/kinds.ts";
+import type { AutoscalingListener, AutoscalingRunnerSet, ListenerReport } from "../../api/kinds.ts";
 import { ANNOTATIONS, listenerConfigName, listenerProxyName } from "../../api/names.ts";
 import type { KubeClient } from "../../k8s/client.ts";
 import { KubeError } from "../../k8s/errors.ts";
@@ -56,6 +56,8 @@ export interface Observed {
   /** The config secret has changed since the kubelet was last told, and we may tell it. */
   readonly nudge: boolean;
   readonly loop: LoopState | undefined;
+  /** What the listener's pod says of itself. */
+  readonly report: ListenerReport | undefined;
   /** A loop is being stopped. */
   readonly stopping: boolean;
   readonly settings: Settings;
@@ -100,10 +102,16 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     restarts: deps.restarts(key, pod),
     nudge: deps.nudge(key, pod, children.configSecret),
     loop: deps.loop(key),
+    report: wantsPod ? reportOf(stores, listener) : undefined,
     stopping: deps.stopping(key),
     settings,
     waits,
   };
+}
+
+function reportOf({ ephemeralRunnerSets }: SetStores, listener: AutoscalingListener): ListenerReport | undefined {
+  const { ephemeralRunnerSetName = "", autoscalingRunnerSetNamespace = "" } = listener.spec ?? {};
+  return ephemeralRunnerSets.get(autoscalingRunnerSetNamespace, ephemeralRunnerSetName)?.spec?.listenerReport;
 }
 
 /** A scale set that is not in the store is believed to be gone only when the API server says so too. */

@@ -1,6 +1,9 @@
 /** What a listener's pod says of itself. Pure. */
+import type { ListenerReport } from "../../api/kinds.ts";
 import type { Pod, Stored } from "../../k8s/resource.ts";
 import { instantOf } from "../../lib/clock.ts";
+import type { LoopProblemKind } from "../../listener/health.ts";
+import type { Problem } from "../shared/problems.ts";
 import { LISTENER_CONTAINER } from "./listener_pod.ts";
 
 /** How a listener ended. */
@@ -36,11 +39,11 @@ export function endedOf(pod: Pod): Ended | undefined {
   };
 }
 
-/** Whether the listener's container runs. */
-export function isRunning(pod: Stored<Pod> | undefined): boolean {
+/** Whether the listener's container runs and, where the pod has probes, is ready. */
+export function isReady(pod: Stored<Pod> | undefined): boolean {
   if (pod?.metadata.deletionTimestamp !== undefined) return false;
   const container = pod?.status?.containerStatuses?.find(({ name }) => name === LISTENER_CONTAINER);
-  return container?.state?.running !== undefined;
+  return container?.state?.running !== undefined && container.ready !== false;
 }
 
 /** Why the listener does not run yet, for people. */
@@ -51,3 +54,16 @@ export function waitingFor(pod: Pod): string {
   const said = waiting ? [waiting.reason, waiting.message] : [unscheduled?.reason, unscheduled?.message];
   return ["the listener's pod is starting", ...said].filter(Boolean).join(": ");
 }
+
+/** What a listener's pod says keeps it from its work. */
+export function reportedProblem({ reason, message = "" }: ListenerReport = {}): Problem | undefined {
+  return reason && REPORTED.has(reason) ? { reason, message } : undefined;
+}
+
+/** Words that a listener may say; others would be somebody else's. */
+const REPORTED: ReadonlySet<string> = new Set<LoopProblemKind>([
+  "SessionConflict",
+  "ScaleSetNotFound",
+  "Unauthorized",
+  "ServiceUnavailable",
+]);

@@ -1,9 +1,9 @@
 /** Listeners: what they are made of, put together. */
-import type { AutoscalingListener, AutoscalingRunnerSet } from "../../api/kinds.ts";
+import type { AutoscalingListener, AutoscalingRunnerSet, EphemeralRunnerSet } from "../../api/kinds.ts";
 import { ANNOTATIONS } from "../../api/names.ts";
 import type { KubeClient } from "../../k8s/client.ts";
 import { KubeError } from "../../k8s/errors.ts";
-import { keyOf, type Pod, PODS, ROLE_BINDINGS, type Secret, type Stored } from "../../k8s/resource.ts";
+import { controllerOf, keyOf, type Pod, PODS, ROLE_BINDINGS, type Secret, type Stored } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
 import { delayOf } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -11,6 +11,7 @@ import type { Log } from "../../lib/log.ts";
 import type { Reconciler } from "../../runtime/controller.ts";
 import type { StepResult } from "../../runtime/execute.ts";
 import { Performer } from "../../runtime/performer.ts";
+import { same } from "../shared/drift.ts";
 import type { GithubSource } from "../shared/services.ts";
 import type { Settings } from "../shared/settings.ts";
 import type { SourceReader } from "../shared/source_reader.ts";
@@ -162,6 +163,12 @@ export function wakeListeners(stores: SetStores, wake: (key: string) => void): (
       // A listener's pod bears its name.
       const { namespace = "", name = "" } = object?.metadata ?? {};
       if (stores.autoscalingListeners.get(namespace, name)) wake(`${namespace}/${name}`);
+    }),
+    stores.ephemeralRunnerSets.subscribe(({ before, after }: Change<EphemeralRunnerSet>) => {
+      const owner = after && controllerOf(after);
+      if (!owner || same(before?.spec?.listenerReport, after.spec?.listenerReport)) return;
+      const key = `${after.metadata.namespace ?? ""}/${owner.name}`;
+      for (const listener of stores.autoscalingListeners.by(BY_SCALE_SET, key)) wake(keyOf(listener));
     }),
     stores.autoscalingRunnerSets.subscribe(({ before, after }: Change<AutoscalingRunnerSet>) => {
       const object = after ?? before;

@@ -6,18 +6,26 @@ import { patch, type Step } from "../../runtime/plan.ts";
 import { conditionsOf, type Saying } from "../shared/conditions.ts";
 import { same } from "../shared/drift.ts";
 import type { Problem } from "../shared/problems.ts";
-import type { LoopState } from "./loop_host.ts";
 import type { Observed } from "./observe.ts";
 
+/** How a listener is. */
+export interface Standing {
+  /** Why it is not at work. */
+  readonly unready: Problem | undefined;
+  /** Assigned jobs that seem not to be real. */
+  readonly phantomDemand: number;
+}
+
 /** Steps that make the status say whether the listener is at work: none when it does already. */
-export function statusSteps({ listener, loop }: Observed, unready: Problem | undefined, now: Instant): Step[] {
+export function statusSteps({ listener }: Observed, standing: Standing, now: Instant): Step[] {
   const { generation } = listener.metadata;
+  const { unready, phantomDemand } = standing;
   const ready: Saying = unready
     ? { type: "Ready", status: "False", reason: unready.reason, message: unready.message }
     : { type: "Ready", status: "True", reason: "Listening", message: "the listener runs" };
   const wanted: AutoscalingListenerStatus = {
     observedGeneration: generation,
-    conditions: conditionsOf(listener.status?.conditions, [ready, ...phantom(loop)], {
+    conditions: conditionsOf(listener.status?.conditions, [ready, ...phantom(phantomDemand)], {
       now,
       generation,
       over: ["PhantomDemand"],
@@ -30,8 +38,8 @@ export function statusSteps({ listener, loop }: Observed, unready: Problem | und
   ];
 }
 
-function phantom(loop: LoopState | undefined): Saying[] {
-  if (!loop?.phantomDemand) return [];
-  const message = `GitHub counts ${loop.phantomDemand} assigned jobs that idle runners have stood ready for in vain`;
+function phantom(jobs: number): Saying[] {
+  if (jobs === 0) return [];
+  const message = `GitHub counts ${jobs} assigned jobs that idle runners have stood ready for in vain`;
   return [{ type: "PhantomDemand", status: "True", reason: "IdleRunners", message }];
 }

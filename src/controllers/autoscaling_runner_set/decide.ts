@@ -127,7 +127,7 @@ function leftBehind({ ars, runnerSet }: Observed, facts: ScaleSetFacts): Step[] 
 /** Labels are exactly ours, for the reference compares the whole map; of annotations the marks of others stay. */
 function runnerSetDrift(there: Stored<EphemeralRunnerSet>, wanted: EphemeralRunnerSet, seen: Observed) {
   const { ephemeralRunnerSpec, ephemeralRunnerMetadata, runnerPolicy } = wanted.spec!;
-  const { missingScaleSetId } = there.spec ?? {};
+  const { missingScaleSetId, listenerReport } = there.spec ?? {};
   // A report is done with when it has been looked into, and when it is of a scale set that is not ours any more.
   const isDone = missingScaleSetId !== undefined &&
     (missingScaleSetId !== ephemeralRunnerSpec.runnerScaleSetId || isLookedInto(seen));
@@ -141,6 +141,8 @@ function runnerSetDrift(there: Stored<EphemeralRunnerSet>, wanted: EphemeralRunn
       ephemeralRunnerMetadata: mergePatch(there.spec?.ephemeralRunnerMetadata, ephemeralRunnerMetadata),
       runnerPolicy: seen.dropsPolicy ? undefined : mergePatch(there.spec?.runnerPolicy, runnerPolicy),
       missingScaleSetId: isDone ? null : undefined,
+      // A pod's last words, of before its loop came home.
+      listenerReport: listenerReport && seen.settings.listenerMode === "embedded" ? null : undefined,
     }),
   });
 }

@@ -34,6 +34,8 @@ export interface Observed {
   /** Runner sets of other names that the scale set owns: older releases made such. */
   readonly formerSets: readonly Stored<EphemeralRunnerSet>[];
   readonly listeners: readonly Stored<AutoscalingListener>[];
+  /** Whether the listener is at work, as this process sees it: for where its object can't say so. */
+  readonly isListening?: boolean;
   /** GitHub refuses the version of some of its runners. */
   readonly outdated: boolean;
   readonly github: Performance<ScaleSetCall, ScaleSetFacts | undefined>;
@@ -53,6 +55,8 @@ export interface ObserveDeps {
   readonly waits: Waits;
   /** Whether the runner set with this UID has outdated runners: conditions, which also say it, may be dropped. */
   readonly hasOutdated?: (runnerSetUid: string) => boolean;
+  /** Whether a listener is at work, where its object can't say so: conditions may be dropped. */
+  readonly isListening?: (listener: AutoscalingListener) => boolean;
   readonly listProtected: Parameters<typeof readProtected>[2];
   github(key: string): Performance<ScaleSetCall, ScaleSetFacts | undefined>;
   memory(key: string): Memory;
@@ -92,6 +96,7 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     runnerSet,
     formerSets,
     listeners,
+    isListening: listeners[0] !== undefined && (deps.isListening?.(listeners[0]) ?? false),
     outdated: runnerSet !== undefined && isOutdated(runnerSet, deps),
     github: deps.github(key),
     memory: { ...memory },

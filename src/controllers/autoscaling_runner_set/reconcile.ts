@@ -35,6 +35,8 @@ export interface RunnerSetControllerDeps {
   readonly waits: Waits;
   /** Whether the runner set with this UID has runners that are outdated. */
   readonly hasOutdated?: (runnerSetUid: string) => boolean;
+  /** Whether a listener is at work, where its object can't say so. */
+  readonly isListening?: (listener: AutoscalingListener) => boolean;
   /** Has a key looked at, now or after `ms` milliseconds: the controller's own queue. */
   readonly wake: (key: string, ms?: number) => void;
 }
@@ -76,6 +78,7 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
     waits,
     listProtected,
     hasOutdated: deps.hasOutdated,
+    isListening: deps.isListening,
     memory,
     dropsPolicy,
     github: (key: string) => performer.of(key),
@@ -174,6 +177,13 @@ function isAsSpecified<T extends KubeObject & { spec?: unknown }>(before: T, aft
 /** The spec without what the listener writes many times a minute. */
 function settled(spec: unknown): unknown {
   if (typeof spec !== "object" || spec === null) return spec;
-  const { replicas: _replicas, patchID: _patchID, runningJobs: _jobs, ...rest } = spec as Record<string, unknown>;
+  const {
+    replicas: _replicas,
+    patchID: _patchID,
+    runningJobs: _jobs,
+    listenerReport: _report,
+    sessionId: _id,
+    ...rest
+  } = spec as Record<string, unknown>;
   return rest;
 }

@@ -28,7 +28,7 @@ export function statusSteps(seen: Observed, standing: Standing, now: Instant): S
   const wanted = statusOf(seen, standing, now);
   const steps: Step[] = limitEvents(ars, now, seen.outdated);
   const event = problemEvent(seen, standing.problem);
-  if (event) steps.push(event);
+  steps.push(...event ? [event] : standing.pending ? [] : listenerEvents(seen));
   if (!same(ars.status, { ...ars.status, ...wanted })) {
     // The whole status each time: where fields are dropped, a repetition can be told as one (see execute.ts).
     const body = { status: wanted };
@@ -77,15 +77,15 @@ function phaseOf(seen: Observed, { pending, problem }: Standing): AutoscalingRun
 
 function sayingsOf(seen: Observed, standing: Standing): Saying[] {
   const { pending, problem } = standing;
-  const listener = conditionNamed(seen.listeners[0]?.status?.conditions, "Ready");
-  const unready = problem ?? pending ?? (listener?.status === "False" ? listener : undefined);
+  const listener = listenerProblem(seen);
+  const unready = problem ?? pending ?? listener;
   const ready: Saying = unready
     ? { type: "Ready", status: "False", reason: unready.reason, message: unready.message }
     : { type: "Ready", status: "True", reason: "Ready", message: "listener and runner set are as they are wanted" };
   const halted = conditionNamed(seen.runnerSet?.status?.conditions, "Progressing");
   return [
     ready,
-    progressOf(pending, problem, halted),
+    progressOf({ pending, problem }, listener, halted),
     ...pauseSaying(seen.ars),
     ...passedOn(seen),
     ...policyOf(seen),
@@ -94,7 +94,20 @@ function sayingsOf(seen: Observed, standing: Standing): Saying[] {
   ];
 }
 
-function progressOf(pending: Problem | undefined, problem: Problem | undefined, ofRunners: Saying | undefined): Saying {
+/** Why the listener is not at work; what it has not said yet counts as not yet. */
+function listenerProblem({ listeners, isListening }: Observed): Problem | undefined {
+  const said = conditionNamed(listeners[0]?.status?.conditions, "Ready");
+  if (said) return said.status === "True" ? undefined : said;
+  return isListening ? undefined : { reason: PENDING_LISTENER, message: "the listener has not started yet" };
+}
+
+const PENDING_LISTENER = "ListenerPending";
+
+function progressOf(
+  { pending, problem }: Standing,
+  listener: Problem | undefined,
+  ofRunners: Saying | undefined,
+): Saying {
   const of = (status: Saying["status"], { reason, message }: Problem): Saying => ({
     type: "Progressing",
     status,
@@ -103,12 +116,14 @@ function progressOf(pending: Problem | undefined, problem: Problem | undefined, 
   });
   if (problem) return of("False", problem);
   if (pending) return of("True", pending);
+  if (listener) return of(listener.reason === PENDING_LISTENER ? "True" : "False", listener);
   if (ofRunners?.status === "False") return of("False", ofRunners);
   return of("False", { reason: "Done", message: "nothing is left to do" });
 }
 
+const PHANTOM = "PhantomDemand";
 /** Conditions of children that are true of the scale set. */
-const OF_CHILDREN = ["RunnersFailing", "RunnerVersionDeprecated", "PhantomDemand", "BusyRunnersProtected"];
+const OF_CHILDREN = ["RunnersFailing", "RunnerVersionDeprecated", PHANTOM, "BusyRunnersProtected"];
 
 function passedOn({ runnerSet, listeners }: Observed): Saying[] {
   const said = [...runnerSet?.status?.conditions ?? [], ...listeners[0]?.status?.conditions ?? []];
@@ -150,4 +165,29 @@ function problemEvent({ ars }: Observed, problem: Problem | undefined): Step | u
   const said = conditionNamed(ars.status?.conditions, "Ready");
   if (!problem || (said?.reason === problem.reason && said.message === problem.message)) return undefined;
   return { do: "event", kind: AUTOSCALING_RUNNER_SETS, about: ars, type: "Warning", ...problem };
+}
+
+/** What the listener says is told of the scale set too, when it begins: people look here. */
+function listenerEvents(seen: Observed): Step[] {
+  const { ars, listeners } = seen;
+  const before = ars.status?.conditions;
+  // Where conditions are dropped nothing tells what has been told.
+  if (!before) return [];
+  const tell = (reason: string, message: string): Step => ({
+    do: "event",
+    kind: AUTOSCALING_RUNNER_SETS,
+    about: ars,
+    type: "Warning",
+    reason,
+    message,
+  });
+  const problem = listenerProblem(seen);
+  const isNew = problem && problem.reason !== PENDING_LISTENER &&
+    conditionNamed(before, "Ready")?.reason !== problem.reason;
+  const phantom = conditionNamed(listeners[0]?.status?.conditions, PHANTOM);
+  const isNewDemand = phantom?.status === "True" && conditionNamed(before, PHANTOM)?.status !== "True";
+  return [
+    ...isNew ? [tell(problem.reason, problem.message)] : [],
+    ...isNewDemand ? [tell(PHANTOM, phantom.message)] : [],
+  ];
 }

@@ -118,7 +118,7 @@ test("a loop opens a session, keeps its id and ends it when it is stopped", asyn
   await clock.advance(100);
   assert.deepEqual(sessions, ["open 7"]);
   assert.equal(kept.get(KEY), "s1");
-  assert.deepEqual(loops.state(KEY), { spec: spec(), stopping: false });
+  assert.deepEqual(loops.state(KEY), { spec: spec(), stopping: false, listening: true });
   await loops.stop(KEY);
   assert.deepEqual(sessions, ["open 7", "delete 7 s1"]);
   assert.equal(kept.get(KEY), undefined);
