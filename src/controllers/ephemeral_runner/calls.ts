@@ -144,7 +144,11 @@ export class Calls {
       this.#nextCheck = turn + checkPaceMs;
       if (turn > now) return { of: "turn", inMs: turn - now };
     }
-    const known = await this.#withService(runner, (service) => service.getRunner(call.runnerId));
+    const { runnerId } = call;
+    const known = await this.#withService(
+      runner,
+      (service) => runnerId === undefined ? findOurs(service, runner) : service.getRunner(runnerId),
+    );
     return { of: "checkRegistration", known: known !== undefined };
   }
 

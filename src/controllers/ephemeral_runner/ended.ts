@@ -41,7 +41,7 @@ export function ended(seen: Seen, pod: SeenPod, end: End, now: Instant): Plan<Ca
 function check(seen: Seen, now: Instant): Plan<Call> | undefined {
   const { runner, memory, calling } = seen;
   const runnerId = runner.status?.runnerId ?? memory.runnerId;
-  if (runnerId === undefined || memory.checkedAt !== undefined) return undefined;
+  if (memory.checkedAt !== undefined) return undefined;
   if (calling !== undefined) return rest("check");
   const wait = soon(seen, "checkRegistration", now);
   return wait > 0 ? rest("check-later", wait) : act("check", perform({ do: "checkRegistration", runnerId }));

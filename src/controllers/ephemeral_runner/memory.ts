@@ -10,8 +10,11 @@ export type Call =
   | { readonly do: "readSecret" }
   /** Whether the pod with this UID is really gone: one GET. */
   | { readonly do: "readPod"; readonly uid: string }
-  /** Whether the service still knows the runner. One that may wait may be told when its turn is instead. */
-  | { readonly do: "checkRegistration"; readonly runnerId: number; readonly mayWait?: boolean }
+  /**
+   * Whether the service still knows the runner, by its name where its id is not known. One that may wait may be told
+   * when its turn is instead.
+   */
+  | { readonly do: "checkRegistration"; readonly runnerId: number | undefined; readonly mayWait?: boolean }
   /** Removes what is left of the runner outside its own objects: its registration, what container hooks made. */
   | {
     readonly do: "release";

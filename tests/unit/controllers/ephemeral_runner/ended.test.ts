@@ -32,6 +32,13 @@ table<Case>("one runner, at its end", {
     why: "check",
     does: ["checkRegistration"],
   },
+  "exit 0 early, and neither facts nor the id of its registration are known: the service is asked by its name": {
+    runner: runner(),
+    pod: pod(exited(0, 5)),
+    memory: { endedAt: NOON + 50_000 },
+    why: "check",
+    does: ["checkRegistration"],
+  },
   "exit 0 early, and the service has removed it: it had a job": {
     runner: online(),
     pod: pod(exited(0, 5)),
