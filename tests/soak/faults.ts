@@ -208,16 +208,19 @@ async function killListener(world: SoakWorld, set: string): Promise<string> {
   return found ? `${found.pid}` : "there was none";
 }
 
-async function deletePod({ cluster }: SoakWorld, set: string): Promise<string> {
+async function deletePod(world: SoakWorld, set: string): Promise<string> {
+  const { cluster } = world;
   const pod = (await cluster.list(PODS)).find(({ metadata }) =>
     metadata.namespace === LISTENER_NAMESPACE && metadata.name.startsWith(`${set}-`)
   );
   if (!pod) return "there was none";
+  world.beforeEnd(world.listenerOf(set)?.pid);
   await cluster.plane.call("DELETE", pathOf(PODS, LISTENER_NAMESPACE, refOf(pod).name));
   return refOf(pod).name;
 }
 
 async function restart(world: SoakWorld, random: Random, signal: "SIGKILL" | "SIGTERM"): Promise<string> {
+  world.beforeEnd(world.controller.pid);
   const { code } = await world.controller.stop(signal);
   if (signal === "SIGTERM" && code !== 0) throw new Error(`the controller ended with ${code} when it was asked to`);
   const ms = await pause(random, 500, 5_000);

@@ -31,9 +31,12 @@ async function main(): Promise<number> {
   say(`soak of ${minutes} min, ${rate} jobs/s, a fault every ${every} s, listeners ${mode}, seed ${seed}`);
   const world = await SoakWorld.begin(options);
   const watch = new Watch(world);
+  world.beforeEnd = (pid) => watch.leave(pid);
   try {
     await soak(world, watch, options);
-    const problems = [...judged(watch, minutes * 20), ...await ended(world)];
+    const problems = judged(watch, minutes * 20);
+    watch.close();
+    problems.push(...await ended(world));
     for (const problem of problems) say(`BROKEN: ${problem}`);
     say(problems.length === 0 ? "ok: every job once or its loss told, nothing grew, nothing is left" : `seed ${seed}`);
     return problems.length === 0 ? 0 : 1;

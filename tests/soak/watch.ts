@@ -28,6 +28,8 @@ const ALLOWED: Readonly<Record<keyof Held, number>> = {
   "map entries": 150,
   "set entries": 150,
 };
+/** So many entries each job may leave behind: what is remembered for minutes, and what faults leave, is less. */
+const ENTRIES_A_JOB = 0.05;
 /** A listener knows the last 30,000 events of its messages: below that its sets grow with the jobs, by design. */
 const LISTENER_KNOWS = 31_000;
 /** The floors of a run are those of so many windows. */
@@ -45,6 +47,7 @@ export class Watch {
   readonly #world: SoakWorld;
   readonly #began = performance.now();
   readonly #lives = new Map<string, Life>();
+  readonly #leaving = new Set<number>();
   #mark: { at: number; audit: number; calls: number };
 
   constructor(world: SoakWorld) {
@@ -65,6 +68,7 @@ export class Watch {
   }
 
   async #look(name: string, pid: number, log: () => string): Promise<void> {
+    if (this.#leaving.has(pid)) return;
     try {
       let life = this.#lives.get(name);
       if (life?.probe.pid !== pid) {
@@ -86,6 +90,13 @@ export class Watch {
         throw error;
       });
     }
+  }
+
+  /** A process that is asked to end waits for those who look at it: it is let go, and not looked at again. */
+  leave(pid: number | undefined): void {
+    if (pid === undefined) return;
+    this.#leaving.add(pid);
+    for (const { probe } of this.#lives.values()) if (probe.pid === pid) probe.close();
   }
 
   /** One line on how things are. */
@@ -125,11 +136,14 @@ export class Watch {
   /** What has grown since a moment, in seconds from the beginning. */
   verdicts(since: number): Verdict[] {
     const window = (this.seconds - since) * 1.5 / WINDOWS;
+    const from = Date.now() - (this.seconds - since) * 1000;
+    const jobs = this.#world.records().filter(({ queuedAt }) => queuedAt >= from).length;
+    const allowed = (what: keyof Held) => ALLOWED[what] + (what.endsWith("entries") ? jobs * ENTRIES_A_JOB : 0);
     return [...this.#lives].flatMap(([process, { points }]) =>
       [...points].map(([what, all]) => {
         const trend = trendOf(floorsOf(all.filter(({ at }) => at >= since), window));
         const fills = process === "listener" && what === "set entries" && (trend?.last ?? 0) < LISTENER_KNOWS;
-        return { process, what, trend, grows: !fills && (trend?.surely ?? 0) > ALLOWED[what] };
+        return { process, what, trend, grows: !fills && (trend?.surely ?? 0) > allowed(what) };
       })
     );
   }
@@ -145,8 +159,9 @@ export class Watch {
     ];
   }
 
+  /** Lets all processes go. */
   close(): void {
-    for (const { probe } of this.#lives.values()) probe.close();
+    for (const { probe } of this.#lives.values()) this.leave(probe.pid);
   }
 }
 

@@ -27,6 +27,8 @@ export class SoakWorld {
   readonly jobs: string[] = [];
   /** Pods that were given a fate, by UID, in words. */
   readonly fated = new Map<string, string>();
+  /** Called before a process is asked to end. */
+  beforeEnd: (pid: number | undefined) => void = () => {};
   readonly #fates: PodFate[] = [];
   readonly #mode: SoakOptions["mode"];
   readonly #door: TcpDoor;
