@@ -142,7 +142,7 @@ export class HelmCluster {
       logFile: join(home, "controller.log"),
     });
     cluster.plane.adopt(controller.pid);
-    this.#mark = cluster.audit.mark();
+    if (cluster.controllers.every(({ end }) => end)) this.#mark = cluster.audit.mark();
     const healthUrl = urlOf(ports.get("--health-probe-bind-address"));
     const started = Object.assign(controller, { healthUrl, metricsUrl: urlOf(ports.get("--metrics-addr")) });
     cluster.controllers.push(started);
@@ -222,7 +222,7 @@ export class HelmCluster {
     }, limitMs).catch((error) => this.#explain(error, rest.join("\n")));
   }
 
-  /** What controller and listeners were refused for want of rights since the last start of a controller. */
+  /** What controllers and listeners were refused for want of rights since there were any, without a break. */
   denied(): Audited[] {
     const isOurs = ({ user }: Audited) => user.startsWith(`system:serviceaccount:${CONTROLLER_NAMESPACE}:`);
     return this.cluster.audit.since(this.#mark).filter((request) => isOurs(request) && request.status === 403);
