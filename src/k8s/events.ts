@@ -53,7 +53,11 @@ interface Known {
 const LONGEST_MESSAGE = 1024;
 const MOST_KNOWN = 2_000;
 const MOST_IN_FLIGHT = 20;
-/** A refusal for want of rights may be one of an API server that has just started and has not read its roles yet. */
+/**
+ * A refusal for want of rights may be one of an API server that has just started and has not read its roles yet: it is
+ * believed when it has been repeated so often, each time after a longer wait.
+ */
+const SURE_REFUSALS = 6;
 const SILENCE = { firstMs: 10_000, maxMs: 600_000 };
 /** The count of a repeated event is written at most this often: what it lacks, the next repeat brings. */
 const REPEAT_WRITE_MS = 10_000;
@@ -71,9 +75,8 @@ export class EventRecorder {
   readonly #budgets = new Map<string, { since: number; made: number }>();
   #inFlight = 0;
   #dropped = 0;
-  #forbiddenUntil = 0;
-  /** Refusals for want of rights without a success in between. */
-  #forbidden = 0;
+  /** By namespace: refusals for want of rights without a success in between, and until when nothing is tried there. */
+  readonly #forbidden = new Map<string, { readonly refusals: number; readonly until: number }>();
 
   constructor(options: EventRecorderOptions) {
     const { windowMs = 600_000, perObject = 25 } = options;
@@ -129,7 +132,8 @@ export class EventRecorder {
     const { clock } = this.#options;
     const now = clock.monotonic();
     if (known.state === "writing" || now - known.writtenAt < REPEAT_WRITE_MS) return;
-    if (this.#inFlight >= MOST_IN_FLIGHT || now < this.#forbiddenUntil) {
+    const { namespace = "" } = known.event.metadata ?? {};
+    if (this.#inFlight >= MOST_IN_FLIGHT || now < (this.#forbidden.get(namespace)?.until ?? 0)) {
       this.#dropped++;
       return;
     }
@@ -140,9 +144,9 @@ export class EventRecorder {
     this.#write(known, isNew).then(
       () => {
         known.state = "stored";
-        this.#forbidden = 0;
+        this.#forbidden.delete(namespace);
       },
-      (error) => this.#refused(key, error),
+      (error) => this.#refused(key, namespace, error),
     ).finally(() => this.#inFlight--);
   }
 
@@ -175,19 +179,31 @@ export class EventRecorder {
     };
   }
 
-  #refused(key: string, error: unknown): void {
-    const { log, clock } = this.#options;
+  #refused(key: string, namespace: string, error: unknown): void {
     this.#dropped++;
     this.#known.delete(key); // the next report makes a new event
     if (KubeError.is(error, "NamespaceTerminating", "NotFound", "AlreadyExists")) return; // nobody will read it there
-    if (KubeError.is(error, "Forbidden", "Unauthorized")) {
-      // The chart grants events only together with leader election: then we go without, and say so once.
-      if (clock.monotonic() < this.#forbiddenUntil) return;
-      this.#forbiddenUntil = clock.monotonic() + delayOf(SILENCE, this.#forbidden);
-      if (this.#forbidden++ === 0) log.warn("events may not be written; going without", { error: messageOf(error) });
-      return;
-    }
-    log.debug("an event could not be written", { error: messageOf(error) });
+    if (KubeError.is(error, "Forbidden")) this.#silence(namespace, error);
+    else this.#options.log.debug("an event could not be written", { error: messageOf(error) });
+  }
+
+  /** Rights are given by namespace: without them one goes without there, and says so once. */
+  #silence(namespace: string, error: KubeError): void {
+    const { log, clock } = this.#options;
+    const now = clock.monotonic();
+    const { refusals = 0, until = 0 } = this.#forbidden.get(namespace) ?? {};
+    if (now < until) return;
+    const isSure = refusals + 1 >= SURE_REFUSALS;
+    this.#forbidden.set(namespace, {
+      refusals: refusals + 1,
+      until: isSure ? Infinity : now + delayOf(SILENCE, refusals),
+    });
+    if (refusals > 0) return;
+    log.info(
+      "events may not be written in this namespace, the log has them: let the controller create and patch events " +
+        "there (rbac.extra in the charts), and start it again",
+      { namespace, error: error.message },
+    );
   }
 }
 

@@ -140,15 +140,51 @@ test("a refusal for want of rights may be of an API server that has just started
   assert.equal(events().length, 1);
 });
 
-test("where rights are wanting for good events are tried ever more seldom, and it is said once", async () => {
+test("where rights are wanting for good events are tried ever more seldom, then no more, and it is said once", async () => {
   const { clock, api, recorder, lines } = setup();
   api.fault = () => refusal(403, "Forbidden");
   for (let second = 0; second < 3600; second += 5) {
     recorder.record(PODS, pod(`p${second}`), report());
     await clock.advance(5_000);
   }
+  assert.deepEqual(lines.map((line) => line.split(" ", 1)[0]), ["info"]);
+  assert.match(lines[0]!, /rbac\.extra in the charts/);
+  assert.equal(api.seen.length, 6);
+  api.fault = () => undefined;
+  await clock.advance(86_400_000);
+  recorder.record(PODS, pod(), report());
+  await clock.advance(0);
+  assert.equal(api.seen.length, 6, "until the next start");
+});
+
+test("rights that are wanting in one namespace silence that one alone", async () => {
+  const { clock, api, recorder, events, lines } = setup();
+  const inNamespace = (namespace: string, name: string) => ({
+    metadata: { ...pod(`${namespace}-${name}`).metadata, namespace },
+  });
+  api.fault = ({ path }) => path.includes("/namespaces/bare/") ? refusal(403, "Forbidden") : undefined;
+  for (let second = 0; second < 3600; second += 30) {
+    for (const namespace of ["bare", "n", "bare-too"]) {
+      recorder.record(PODS, inNamespace(namespace, `p${second}`), report());
+    }
+    await clock.advance(30_000);
+  }
+  const written = events().map(({ metadata }) => metadata?.namespace);
+  assert.deepEqual([...new Set(written)].sort(), ["bare-too", "n"]);
+  assert.equal(written.length, 240);
   assert.equal(lines.length, 1);
-  assert.ok(api.seen.length <= 12, `${api.seen.length} tries in an hour`);
+});
+
+test("a token that is refused silences nobody: it is renewed", async () => {
+  const { clock, api, recorder, events, lines } = setup();
+  api.fault = () => refusal(401, "Unauthorized");
+  recorder.record(PODS, pod(), report());
+  await clock.advance(100);
+  api.fault = () => undefined;
+  recorder.record(PODS, pod(), report());
+  await clock.advance(100);
+  assert.equal(events().length, 1);
+  assert.deepEqual(lines, []);
 });
 
 test("an event that could not be written is written at its next report", async () => {
