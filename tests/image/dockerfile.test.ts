@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import manifest from "../../package.json" with { type: "json" };
+import { PINNED_NODES } from "../../scripts/bundled.ts";
 import { instructionsOf, pairsOf, stagesOf, valuesOf } from "../support/dockerfile.ts";
 import { table } from "../support/table.ts";
 
@@ -44,6 +45,39 @@ test("the build takes the locked versions, runs nobody's install script, and is 
   assert.ok(!runs.some((run) => /npm (install|i) /.test(run)));
   assert.ok("TARGETARCH" in pairsOf(STAGES[0]!, "ARG"));
   assert.equal(runs.at(-1), 'deploy/image_root.sh /image "$TARGETARCH"');
+});
+
+interface LockEntry {
+  readonly version: string;
+  readonly cpu?: string | readonly string[];
+  readonly os?: string | readonly string[];
+  readonly dev?: boolean;
+}
+const LOCK = (JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
+  readonly packages: Readonly<Record<string, LockEntry>>;
+}).packages;
+const isFor = (entry: LockEntry | undefined, cpu: string) =>
+  [entry?.cpu].flat().includes(cpu) && [entry?.os].flat().includes("linux");
+
+test("on each platform the build gets the Node of that platform, of one version", () => {
+  const nodes = PINNED_NODES.map((folder) => LOCK[folder]);
+  assert.deepEqual(["x64", "arm64"].map((cpu) => nodes.findIndex((entry) => isFor(entry, cpu))), [0, 1]);
+  assert.equal(nodes[0]?.version, nodes[1]?.version);
+  // Each platform runs its own build: nothing is copied from one to the other.
+  assert.ok(!TEXT.includes("BUILDPLATFORM"));
+});
+
+test("what the build runs is locked for both architectures, and nothing that is shipped is of one", () => {
+  for (const cpu of ["x64", "arm64"]) {
+    const esbuild = LOCK[`node_modules/@esbuild/linux-${cpu}`];
+    assert.ok(isFor(esbuild, cpu), cpu);
+    assert.equal(esbuild?.version, LOCK["node_modules/esbuild"]?.version);
+  }
+  const nodes: readonly string[] = PINNED_NODES;
+  const shipped = Object.entries(LOCK).filter(([path, { dev, cpu }]) =>
+    !dev && cpu !== undefined && !nodes.includes(path)
+  );
+  assert.deepEqual(shipped.map(([path]) => path), [], "compiled packages in the bundle");
 });
 
 test("nothing is fetched and run, and nothing secret is built in", () => {

@@ -102,6 +102,15 @@ inImage("licences, the bill of materials and the added library's entry for scann
   assert.ok(text("usr/share/doc/libatomic1/copyright").length > 100);
 });
 
+inImage("an image for another architecture is not made of this machine's libraries", () => {
+  const other = machine().arch === "amd64" ? "arm64" : "amd64";
+  const elsewhere = join(root, "tmp/other");
+  const { status, stderr } = spawnSync(join(ROOT, "deploy/image_root.sh"), [elsewhere, other]);
+  rmSync(elsewhere, { recursive: true, force: true });
+  assert.notEqual(status, 0);
+  assert.match(String(stderr), other === "arm64" ? /aarch64-linux-gnu/ : /x86_64-linux-gnu/);
+});
+
 test("there is no image for an architecture that nobody builds", () => {
   const { status, stderr } = spawnSync(join(ROOT, "deploy/image_root.sh"), ["/nonexistent", "s390x"]);
   assert.equal(status, 1);
