@@ -10,7 +10,7 @@ import { EventRecorder } from "../k8s/events.ts";
 import { guarded, guardedTransports } from "../k8s/guard.ts";
 import { HttpKubeClient } from "../k8s/http_client.ts";
 import { Informer } from "../k8s/informer.ts";
-import { LeaderLease } from "../k8s/lease.ts";
+import { LeaderLease, type LeaseTimes } from "../k8s/lease.ts";
 import type { KubeClient, KubeServer, Selection } from "../k8s/client.ts";
 import type { RateLimit } from "../k8s/rate_limit.ts";
 import {
@@ -66,6 +66,8 @@ export interface ControllerAppDeps {
   readonly concurrency: number;
   /** Name of the lease by which one of several processes leads; undefined: this is the only one. */
   readonly leaseName?: string;
+  /** How long the lease lasts and how often it is renewed. */
+  readonly leaseTimes?: LeaseTimes;
   /** This process, for people: usually the pod's name. */
   readonly hostname: string;
   readonly rateLimit?: RateLimit;
@@ -92,7 +94,7 @@ export class ControllerApp {
   readonly #lease: LeaderLease | undefined;
 
   constructor(deps: ControllerAppDeps) {
-    const { server, clock, random, log, version, metrics, rateLimit, leaseName, settings, hostname } = deps;
+    const { server, clock, random, log, version, metrics, rateLimit, leaseName, leaseTimes, settings, hostname } = deps;
     this.#deps = deps;
     this.#machinery = new MachineryMetrics(metrics);
     this.#client = new HttpKubeClient({
@@ -106,6 +108,7 @@ export class ControllerApp {
     });
     if (leaseName !== undefined) {
       this.#lease = new LeaderLease({
+        ...leaseTimes,
         client: this.#client,
         clock,
         random,

@@ -6,8 +6,18 @@ import type { KubeClient } from "./client.ts";
 import { KubeError } from "./errors.ts";
 import { type Lease, LEASES, type Stored } from "./resource.ts";
 
+/** The times of a lease. */
+export interface LeaseTimes {
+  /** How long others wait after a renewal that they have seen, in milliseconds. Default 15,000. */
+  readonly durationMs?: number;
+  /** How long after its last renewal a leader still counts itself as one, in milliseconds. Default 10,000. */
+  readonly renewDeadlineMs?: number;
+  /** Between two renewals, and at most between two looks of those who wait, in milliseconds. Default 2,000. */
+  readonly retryMs?: number;
+}
+
 /** A lease, and who wants it. The defaults are those of Kubernetes' own components, so that both can share one. */
-export interface LeaderLeaseOptions {
+export interface LeaderLeaseOptions extends LeaseTimes {
   /** Not a guarded one: the lease must be written by those who do not lead yet. Rights: get, create, update on leases. */
   readonly client: KubeClient;
   readonly clock: Clock;
@@ -17,12 +27,6 @@ export interface LeaderLeaseOptions {
   readonly name: string;
   /** Unique among all processes that there have ever been: pod name and a random part. */
   readonly identity: string;
-  /** How long others wait after a renewal that they have seen, in milliseconds. Default 15,000. */
-  readonly durationMs?: number;
-  /** How long after its last renewal a leader still counts itself as one, in milliseconds. Default 10,000. */
-  readonly renewDeadlineMs?: number;
-  /** Between two renewals, and at most between two looks of those who wait, in milliseconds. Default 2,000. */
-  readonly retryMs?: number;
 }
 
 /** How a lease stands, for metrics and logs. */

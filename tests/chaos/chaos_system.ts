@@ -211,6 +211,11 @@ export class ChaosSystem {
       concurrency: 50,
       hostname: name,
       leaseName: plan.controllers > 1 ? LEASE : undefined,
+      leaseTimes: {
+        durationMs: plan.leasePace * 15_000,
+        renewDeadlineMs: plan.leasePace * 10_000,
+        retryMs: plan.leasePace * 2_000,
+      },
       settings: {
         namespace: CONTROLLER_NAMESPACE,
         image: "arc:simulated",

@@ -29,6 +29,8 @@ export interface WorldPlan {
   readonly seed: number;
   readonly listenerMode: "pod" | "embedded";
   readonly controllers: 1 | 2;
+  /** How much slower than in a cluster the lease is: its renewals are what such worlds spend most of their requests on. */
+  readonly leasePace: 1 | 5;
   readonly sets: readonly PlannedSet[];
   readonly jobs: readonly PlannedJob[];
   readonly behaviour: Partial<ServiceBehaviour>;
@@ -52,6 +54,7 @@ export function planOf(seed: number, table: readonly Weighted[]): WorldPlan {
     seed,
     listenerMode,
     controllers,
+    leasePace: seed % 3 === 0 ? 1 : 5,
     sets,
     jobs: drawJobs(random, sets),
     behaviour: drawService(random),
