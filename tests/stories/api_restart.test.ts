@@ -27,18 +27,15 @@ story("the API server is killed in a burst", { seed: 51 }, async (it) => {
 
 story(
   "the API server is away for 30 s, two controllers",
-  { seed: 52, controllers: [ELECTION, ELECTION] },
+  { seed: 52, controllers: [ELECTION, ELECTION], restarts: true },
   async (it) => {
     const { cluster } = it;
     await outage(it, 30_000);
-    // who leads can't know whether it still does: it ends, and its Deployment starts it again
-    for (const old of cluster.controllers.filter(({ end }) => end !== undefined)) {
-      assert.deepEqual(old.end, { code: 1, signal: null }, old.logTail());
-      it.note(`${old.name} ended`, old.logTail(1));
-      await cluster.startController(ELECTION);
-    }
     it.note("five more jobs started after", `${await it.flow()} s`);
-    assert.ok(cluster.controllers.length <= 3, `${cluster.controllers.length} controllers were needed`);
+    // who leads can't know whether it still does: it ends, and its Deployment starts it again
+    const ends = cluster.controllers.flatMap(({ end }) => end ?? []);
+    assert.ok(ends.length >= 1, "the leader has ended");
+    assert.deepEqual(ends.filter(({ code }) => code !== 1), [], "each because it had lost its lease");
     assert.equal(cluster.listeners.length, 1, "the listener has lived through it");
   },
 );

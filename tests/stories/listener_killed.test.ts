@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { story } from "../support/story.ts";
 
 /** From the kill to another session. GitHub ends a session that nobody polls after 60 s here. */
-const LIMIT_SECONDS = 15;
+const LIMIT_SECONDS = 30;
 
 story("the listener is killed twice", { seed: 41 }, async (it) => {
   const { cluster } = it;

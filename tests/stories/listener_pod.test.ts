@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually.ts";
 import { story } from "../support/story.ts";
 
 /** From the deletion to another session. A container takes 0.5 s to start here. */
-const LIMIT_SECONDS = 15;
+const LIMIT_SECONDS = 30;
 
 story("the listener's pod is deleted in a burst", { seed: 42 }, async (it) => {
   const { cluster } = it;

@@ -22,6 +22,7 @@
  * loss must then be told by an event. Figures for readers are printed by `note`, limits are asserted. SEED in the
  * environment changes the seed.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 import { between, type Random, seededRandom } from "../../src/lib/random.ts";
 import { enterpriseServer } from "../../src/sim/actions_service/hosts.ts";
@@ -41,6 +42,8 @@ export interface StoryOptions extends Omit<ClusterOptions, "bare"> {
   readonly controllers?: readonly ControllerOptions[];
   /** The controller reaches the API server, and everybody GitHub, through doors that can be shut. */
   readonly doors?: boolean;
+  /** A controller that ends with exit code 1, as one does that has lost its lease, is started again as its Deployment would. */
+  readonly restarts?: boolean;
   /** So many jobs may be lost with their runners at most, each told by an event. Default 0. */
   readonly mayLose?: number;
   /** How long the last jobs may take once no more come. Default two minutes. */
@@ -71,6 +74,7 @@ export class Story {
   /** When the scale sets stood and nothing had happened yet. */
   mark: Mark;
   readonly #patienceMs: number;
+  #over = false;
   readonly #stops = new Set<() => void>();
 
   private constructor(name: string, options: StoryOptions, cluster: Cluster, doors: Story["doors"]) {
@@ -96,8 +100,8 @@ export class Story {
       }
       const it = new Story(name, options, cluster, doors);
       for (const each of options.controllers ?? [{}]) {
-        const through = doors && { apiPort: doors.api.port };
-        await cluster.ready(await cluster.startController({ ...through, ...each }));
+        const all = { ...(doors && { apiPort: doors.api.port }), ...each };
+        await cluster.ready(options.restarts ? await it.#keepUp(all) : await cluster.startController(all));
       }
       for (const each of it.sets) await cluster.createScaleSet(each);
       it.mark = markOf(cluster);
@@ -110,8 +114,23 @@ export class Story {
     }
   }
 
+  /** Its Deployment keeps a controller running. */
+  async #keepUp(options: ControllerOptions): Promise<ControllerProcess> {
+    // one that has ended is no reason to give up: another one comes
+    this.cluster.failOnDead = () => {};
+    const started = await this.cluster.startController(options);
+    void started.ended.then(async ({ code }) => {
+      if (code !== 1 || this.#over) return;
+      this.note(`${started.name} ended and is started again`, started.logTail(1));
+      await delay(RESTART_MS);
+      if (!this.#over) await this.#keepUp(options);
+    });
+    return started;
+  }
+
   /** Ends its world. */
   async stop(): Promise<void> {
+    this.#over = true;
     this.stopWork();
     await this.cluster.stop();
     await this.doors?.api.close();
@@ -203,6 +222,9 @@ export class Story {
     if (refused.size > 0) this.note("refused by GitHub", Object.fromEntries(refused));
   }
 }
+
+/** The kubelet waits for so long before it starts a container again. */
+const RESTART_MS = 1000;
 
 const urlOf = ({ port }: TcpDoor) => `http://127.0.0.1:${port}`;
 
