@@ -1,8 +1,9 @@
 /** GitHub refuses each of its tokens for a while, then the credentials themselves: it heals without a restart. */
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { AUTOSCALING_RUNNER_SETS } from "../../src/api/kinds.ts";
+import { EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
 import { jsonReply } from "../../src/sim/http.ts";
+import { eventually } from "../support/eventually.ts";
 import { type Story, story } from "../support/story.ts";
 
 const REFUSED_MS = 15_000;
@@ -53,9 +54,11 @@ story("the personal access token is revoked, and restored", { seed: 92 }, async 
   controls.revokePat("ghp_simulated");
   controls.expireTokens("admin");
   await delay(REFUSED_MS);
-  const [set] = await cluster.list(AUTOSCALING_RUNNER_SETS);
-  const ready = set?.status?.conditions?.find(({ type }) => type === "Ready");
-  it.note("meanwhile Ready is", `${ready?.status} ${ready?.reason}: ${ready?.message}`);
+  const waiting = await eventually("runners that can't be registered say why", async () => {
+    return (await cluster.list(EPHEMERAL_RUNNERS)).find(({ status }) => status?.reason === "Unauthorized");
+  });
+  it.note("meanwhile a runner says", waiting.status?.message);
+  assert.match(waiting.status?.message ?? "", /401/);
   controls.revokePat("ghp_simulated", false);
   await afterwards(it, "the personal access token");
 });

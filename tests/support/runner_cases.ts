@@ -74,7 +74,7 @@ export const jit = { runnerId: 42, runnerName: "linux-runner-abcde", scaleSetId:
 /** The last calls failed. */
 export const failed = (
   call: "register" | "release",
-  problem: "Other" | "NameTaken" | "JobStillRunning",
+  problem: "Other" | "NameTaken" | "JobStillRunning" | "Unauthorized",
   retrySeconds: number,
   count = 1,
 ) => ({

@@ -78,7 +78,14 @@ function withoutSecret(seen: Seen, now: Instant): RunnerPlan {
   if (set?.scaleSetId !== undefined && set.scaleSetId !== runner.spec?.runnerScaleSetId) {
     return replace(seen, "ScaleSetChanged", "its scale set has been replaced before it was registered");
   }
-  return call(seen, { do: "register" }, "register", now);
+  return refused(seen, now) ?? call(seen, { do: "register" }, "register", now);
+}
+
+/** The scale set itself may ask GitHub for nothing for hours: that its credentials are refused shows here first. */
+function refused({ runner, memory: { failure } }: Seen, now: Instant): RunnerPlan | undefined {
+  if (failure?.problem !== "Unauthorized" || failure.call !== "register" || failure.retryAt <= now) return undefined;
+  const saying = waitingStatus(runner, { reason: "Unauthorized", message: failure.message }, now);
+  return saying && act("unauthorized", patch(EPHEMERAL_RUNNERS, refOf(runner), saying, { subresource: "status" }));
 }
 
 function withSecret(seen: Seen, now: Instant): RunnerPlan {

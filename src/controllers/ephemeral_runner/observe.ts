@@ -174,6 +174,7 @@ export function digest(memory: Memory, performance: Performance<Call, Answer>, w
 function problemOf(error: unknown): Problem {
   if (ServiceError.is(error, "JobStillRunning")) return "JobStillRunning";
   if (ServiceError.is(error, "ScaleSetNotFound")) return "ScaleSetGone";
+  if (ServiceError.is(error, "Unauthorized", "Forbidden")) return "Unauthorized";
   if (error instanceof NameTakenError) return "NameTaken";
   if (error instanceof HooksLeftError) return "HooksLeft";
   return "Other";

@@ -30,6 +30,18 @@ table<Case>("one runner", {
     why: "register",
     does: ["register"],
   },
+  "credentials that are refused are said": {
+    memory: { secret: "absent", ...failed("register", "Unauthorized", 65) },
+    why: "unauthorized",
+    does: ["patch EphemeralRunner status"],
+    status: { phase: "Pending", reason: "Unauthorized", message: "no answer" },
+  },
+  "once": {
+    runner: runner({ phase: "Pending", reason: "Unauthorized" }),
+    memory: { secret: "absent", ...failed("register", "Unauthorized", 65) },
+    why: "register-later",
+    inMs: 5000,
+  },
   "the name is somebody else's at the service": {
     memory: { secret: "absent", ...failed("register", "NameTaken", 65) },
     why: "replace",
