@@ -1,8 +1,21 @@
 /** Each of the doctor's checks of a scale set's way to GitHub, failing in a simulated system. */
+import { generateKeyPairSync } from "node:crypto";
 import { CONFIG_MAPS, SECRETS } from "../../src/k8s/resource.ts";
 import { SIMULATED_PAT } from "../../src/sim/world.ts";
 import { assertSaid, cut, type Failing, killControllers, ref, setSecret } from "../support/doctor_story.ts";
 import { table } from "../support/table.ts";
+
+const KEYS = generateKeyPairSync("rsa", {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: "spki", format: "pem" },
+  privateKeyEncoding: { type: "pkcs8", format: "pem" },
+});
+const APP = { ids: ["1", "Iv1.abc"], installationId: 77, publicKey: KEYS.publicKey };
+const APP_SECRET = {
+  github_app_id: "1",
+  github_app_installation_id: "77",
+  github_app_private_key: KEYS.privateKey,
+};
 
 const failing: Record<string, Failing> = {
   "the secret is not there": {
@@ -116,6 +129,57 @@ const failing: Record<string, Failing> = {
     check: "token",
     says: /answered 401: Bad credentials/,
     wayOut: /patch secret github/,
+  },
+  "the app may only read": {
+    options: {
+      credentials: {
+        pats: [SIMULATED_PAT],
+        apps: [{ ...APP, permissions: { organization_self_hosted_runners: "read" } }],
+      },
+    },
+    break: (system) => setSecret(system, APP_SECRET),
+    check: "token",
+    says: /the app has organization_self_hosted_runners: read, and needs write/,
+    wayOut: /GitHub Apps/,
+  },
+  "the app is suspended": {
+    options: { credentials: { pats: [SIMULATED_PAT], apps: [{ ...APP, suspended: true }] } },
+    break: (system) => setSecret(system, APP_SECRET),
+    check: "token",
+    says: /installation at acme is suspended/,
+  },
+  "the app is installed at somebody else's": {
+    options: { credentials: { pats: [SIMULATED_PAT], apps: [{ ...APP, account: "other" }] } },
+    break: (system) => setSecret(system, APP_SECRET),
+    check: "token",
+    says: /installation at other, and githubConfigUrl is of acme/,
+  },
+  "the app has no such installation": {
+    options: { credentials: { pats: [SIMULATED_PAT], apps: [APP] } },
+    break: (system) => setSecret(system, { ...APP_SECRET, github_app_installation_id: "78" }),
+    check: "token",
+    says: /github_app_installation_id: this app has no such installation/,
+  },
+  "the key is another app's": {
+    options: { credentials: { pats: [SIMULATED_PAT], apps: [{ ...APP, ids: ["2"] }] } },
+    break: (system) => setSecret(system, APP_SECRET),
+    check: "token",
+    says: /github_app_id and github_app_private_key do not belong together/,
+  },
+  "the clock of this machine makes the app's token invalid": {
+    options: { credentials: { pats: [SIMULATED_PAT], apps: [APP] } },
+    break: (system) => setSecret(system, APP_SECRET),
+    visit: { inPod: true, aheadMs: 1_200_000 },
+    check: "clock",
+    object: "api.github.com",
+    says: /20m ahead of that of api\.github\.com/,
+  },
+  "an app that is fine": {
+    options: { credentials: { pats: [SIMULATED_PAT], apps: [APP] } },
+    break: (system) => setSecret(system, APP_SECRET),
+    check: "token",
+    state: "ok",
+    says: /an app, installed at acme, with organization_self_hosted_runners: write/,
   },
   "the runner group is not there": {
     break: async (system) => {

@@ -77,8 +77,12 @@ test("the executable says which build it is", () => {
 });
 
 table("help", {
-  "of the program": { args: ["--help"], says: /^ {2}controller .*\n {2}listener .*\n {2}sandbox .*\n {2}version /m },
+  "of the program": {
+    args: ["--help"],
+    says: /^ {2}controller .*\n {2}listener .*\n {2}doctor .*\n {2}sandbox .*\n {2}version /m,
+  },
   "of the controller": { args: ["controller", "--help"], says: /--enable-leader-election/ },
+  "of the doctor": { args: ["doctor", "--help"], says: /--controller-namespace/ },
   "of the listener": { args: ["listener", "--help"], says: /LISTENER_CONFIG_PATH/ },
   "of the sandbox": { args: ["sandbox", "--help"], says: /--scale-sets/ },
   "of a command by its name": { args: ["help", "controller"], says: /^Usage: arc controller[^]*Examples:/ },
