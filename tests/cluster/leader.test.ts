@@ -59,7 +59,7 @@ async function followed(before: string, signal: string): Promise<{ lease: number
   await eventually("another one holds the lease", async () => !["", before].includes(await holder()), 40_000);
   const lease = performance.now() - began;
   const pods = runnersMade(cluster).pods;
-  await eventually("the new leader makes a pod", async () => runnersMade(cluster).pods > pods);
+  await eventually("the new leader makes a pod", async () => runnersMade(cluster).pods > pods, 90_000);
   const pod = performance.now() - began;
   console.log(`${signal}: lease after ${Math.round(lease)} ms, first pod after ${Math.round(pod)} ms`);
   return { lease, pod };
