@@ -208,12 +208,15 @@ export function appToken(key: KeyObject, appId: string, now: number): string {
   return `${text}.${createSign("RSA-SHA256").update(text).sign(key, "base64url")}`;
 }
 
+/** The year 2286: a token that says more says nothing. */
+const LATEST_SECONDS = 1e10;
+
 /** The end of a JWT, in milliseconds since the epoch; undefined when it does not say. */
 export function expiryOf(token: string): number | undefined {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
     const exp = (claims as { exp?: unknown } | null)?.exp;
-    return typeof exp === "number" && exp > 0 ? exp * 1000 : undefined;
+    return typeof exp === "number" && exp > 0 && exp < LATEST_SECONDS ? exp * 1000 : undefined;
   } catch {
     // Not a JWT: it says nothing about its end, and a refusal will tell.
     return undefined;

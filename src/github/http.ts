@@ -206,7 +206,7 @@ function oneLine(text: string): string {
 function retryAfterOf(headers: HttpReply["headers"], clock?: Clock): number | undefined {
   const text = headers["retry-after"];
   if (!text) return undefined;
-  if (/^\d+$/.test(text.trim())) return Number(text) * 1000;
+  if (/^\d{1,9}$/.test(text.trim())) return Number(text) * 1000;
   const at = Date.parse(text);
   return Number.isNaN(at) || !clock ? undefined : Math.max(0, at - clock.now());
 }

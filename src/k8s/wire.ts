@@ -1,9 +1,10 @@
 /** What travels between us and an API server, and how our objects and patches become that. Pure. */
 import { type HttpReply, TransportError } from "../lib/http.ts";
-import type { PatchType, Selection, WatchEvent } from "./client.ts";
+import { readableLine } from "../lib/errors.ts";
+import type { Page, PatchType, Selection, WatchEvent } from "./client.ts";
 import { KubeError } from "./errors.ts";
 import { apiVersionOf, type KubeObject, type Resource, type Stored } from "./resource.ts";
-import { errorOfStatus, type Status } from "./status.ts";
+import { errorOfStatus } from "./status.ts";
 
 export const PATCH_CONTENT_TYPE: Readonly<Record<PatchType, string>> = {
   merge: "application/merge-patch+json",
@@ -57,31 +58,59 @@ export function jsonOf<Answer>(reply: HttpReply, ask: { method: string; path: st
   if (isRaw && reply.headers["content-type"]?.startsWith("text/plain")) return reply.text as Answer;
   try {
     const value: unknown = JSON.parse(reply.text);
-    if (isRaw || (typeof value === "object" && value !== null)) return value as Answer;
+    if (isRaw || isRecord(value)) return value as Answer;
   } catch {
     // Not JSON: told below.
   }
-  const request = `${ask.method} ${ask.path}`;
-  throw new KubeError("the answer is no Kubernetes object: is this an API server?", {
-    kind: "Other",
-    status: reply.status,
-    reason: "BadReply",
-    request,
-  });
+  throw noObject(reply.status, `${ask.method} ${ask.path}`);
+}
+
+/** A page of a list. @throws KubeError when it is none, or holds what is no object */
+export function listOf<T extends KubeObject>(kind: Resource<T>, answer: List<T>, request: string): Page<T> {
+  const items: unknown = answer.items ?? [];
+  const { resourceVersion = "", continue: next }: { resourceVersion?: unknown; continue?: unknown } = answer.metadata ??
+    {};
+  if (!Array.isArray(items) || typeof resourceVersion !== "string") throw noObject(200, request);
+  for (const item of items) if (!isStored(item)) throw noObject(200, request);
+  const page = { items: (items as Stored<T>[]).map((item) => typed(kind, item)), resourceVersion };
+  return typeof next === "string" && next !== "" ? { ...page, continue: next } : page;
 }
 
 /** The event that a line of a watch's body is. @throws KubeError for an ERROR event, TransportError for what is none */
 export function eventOf<T extends KubeObject>(kind: Resource<T>, line: string, request: string): WatchEvent<T> {
-  let event: { type: string; object: Stored<T> };
+  let event: unknown;
   try {
     event = JSON.parse(line);
-  } catch (cause) {
-    throw new TransportError("reset", "the watch broke off in the middle of an event", cause);
+  } catch {
+    // The parser's message quotes the line.
+    throw new TransportError("reset", "the watch broke off in the middle of an event");
   }
-  const { type, object } = event;
-  if (type === "ERROR") throw errorOfStatus((object ?? {}) as Status, request);
-  if (!object?.metadata) throw new TransportError("other", "what came is no event of a watch");
-  if (type === "BOOKMARK") return { type, resourceVersion: object.metadata.resourceVersion };
-  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: typed(kind, object) };
-  throw new TransportError("other", `a watch has no events of type ${JSON.stringify(type)}`);
+  const { type, object } = isRecord(event) ? event : {};
+  if (type === "ERROR") throw errorOfStatus(isRecord(object) ? object : {}, request);
+  if (type === "BOOKMARK" && isRecord(object) && isRecord(object["metadata"])) {
+    const { resourceVersion } = object["metadata"];
+    if (typeof resourceVersion === "string") return { type, resourceVersion };
+  }
+  if (!isStored(object)) throw new TransportError("other", "what came is no event of a watch");
+  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") {
+    return { type, object: typed(kind, object as Stored<T>) };
+  }
+  throw new TransportError("other", `a watch has no events of type ${readableLine(JSON.stringify(type))}`);
+}
+
+function noObject(status: number, request: string): KubeError {
+  const message = "the answer is no Kubernetes object: is this an API server?";
+  return new KubeError(message, { kind: "Other", status, reason: "BadReply", request });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether it has what every stored object has: all that reads one relies on it. */
+function isStored(value: unknown): boolean {
+  if (!isRecord(value) || !isRecord(value["metadata"])) return false;
+  const { name, uid, resourceVersion, namespace } = value["metadata"];
+  return [name, uid, resourceVersion].every((field) => typeof field === "string") &&
+    (namespace === undefined || typeof namespace === "string");
 }
