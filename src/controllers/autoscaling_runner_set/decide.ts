@@ -181,8 +181,10 @@ function drainFormerSets({ formerSets }: Observed): Plan<ScaleSetCall> | undefin
   return steps.length > 0 ? act("drain-former-runner-set", steps) : undefined;
 }
 
+/** What has failed is history, and no reason for a former set to stay. */
 function isEmpty({ status }: EphemeralRunnerSet): boolean {
-  return (status?.currentReplicas ?? 0) === 0 && (status?.deletingEphemeralRunners ?? 0) === 0;
+  const left = (status?.currentReplicas ?? 0) - (status?.failedEphemeralRunners ?? 0);
+  return left <= 0 && (status?.deletingEphemeralRunners ?? 0) === 0;
 }
 
 function leaving(kind: string): Problem {
