@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { AUTOSCALING_RUNNER_SETS } from "../../src/api/kinds.ts";
-import { type Pod, SERVICE_ACCOUNTS } from "../../src/k8s/resource.ts";
+import { type Pod, SECRETS, SERVICE_ACCOUNTS } from "../../src/k8s/resource.ts";
 import { CONTROLLER_CHART, SET_CHART } from "../support/charts.ts";
 import { eventually } from "../support/eventually.ts";
 import { type ChartController, SET_NAMESPACE } from "../support/helm_cluster.ts";
@@ -55,6 +55,27 @@ stories.story("the READMEs' commands, an upgrade, a rollback, an uninstall", asy
   await helm.run(["rollback", "linux", "2", ...IN_SET]);
   await world.maxRunners(2);
   assert.equal(variable(await stories.runJob(), "STAMP"), "two");
+  await stories.uninstall([controller]);
+});
+
+stories.story("another container mode, another secret: what the chart made before goes", async () => {
+  const { world } = stories;
+  const { helm, cluster } = world;
+  const controller = await stories.installController({});
+  await stories.installSet({ githubConfigSecret: { github_token: "ghp_simulated" }, minRunners: 1 });
+  await world.listening();
+  await stories.runJob();
+  await world.collectGarbage();
+  const change = { githubConfigSecret: "github", containerMode: { type: "kubernetes" } };
+  const upgrade = ["upgrade", "linux", helm.chart(SET_CHART), ...IN_SET, "--reuse-values"];
+  await helm.run([...upgrade, ...helm.values(change)]);
+  await eventually("the former account and secret are gone", async () => {
+    cluster.failOnDead();
+    const objects = [...await cluster.list(SERVICE_ACCOUNTS), ...await cluster.list(SECRETS)];
+    const names = objects.map(({ metadata }) => metadata.name);
+    return !names.includes("linux-gha-rs-no-permission") && !names.includes("linux-gha-rs-github-secret");
+  }, 90_000);
+  assert.match((await stories.runJob()).spec?.serviceAccountName ?? "", /kube-mode/);
   await stories.uninstall([controller]);
 });
 

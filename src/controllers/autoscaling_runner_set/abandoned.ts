@@ -26,6 +26,8 @@ export interface Abandoned {
 /** Helm deletes them after it has changed the scale set: they are looked at for about ten minutes. */
 const LOOKS = 12;
 const BETWEEN = { firstMs: 2_000, maxMs: 120_000 };
+/** Between two looks at the runners, which cost no request. */
+const RUNNERS_MS = 5_000;
 
 /** Pure; nothing when the scale set is new, or goes: then all that it names is released. */
 export function abandonedBy({ before, after }: Change<AutoscalingRunnerSet>): Abandoned[] {
@@ -75,12 +77,14 @@ export function abandonedObjects(deps: AbandonedDeps): Component {
 
 async function follow(deps: AbandonedDeps, objects: readonly Abandoned[], signal: AbortSignal): Promise<void> {
   let open = objects;
-  for (let wait = 0, looks = 0; open.length > 0 && looks < LOOKS; wait++) {
-    await deps.clock.sleep(delayOf(BETWEEN, wait), signal);
-    open = open.filter((object) => !isNamed(deps, object));
-    // Together: a runner's account is of no use without its role. A job may take days.
-    if (isUsed(deps, open)) continue;
-    looks++;
+  for (let looks = 0; open.length > 0 && looks < LOOKS; looks++) {
+    let wait = delayOf(BETWEEN, looks);
+    do {
+      await deps.clock.sleep(wait, signal);
+      open = open.filter((object) => !isNamed(deps, object));
+      wait = RUNNERS_MS;
+      // Together: a runner's account is of no use without its role. A job may take days.
+    } while (isUsed(deps, open));
     const done = await Promise.all(open.map((object) => release(deps, object)));
     open = open.filter((_, at) => !done[at]);
   }
