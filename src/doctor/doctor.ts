@@ -19,7 +19,7 @@ import type { Finding } from "./checks/finding.ts";
 import { judge } from "./checks/judge.ts";
 import { gatherApi } from "./gather/api.ts";
 import { gatherControllers, gatherCrds, gatherRights } from "./gather/controllers.ts";
-import { lookAt, type Looked } from "./gather/github.ts";
+import { lookAt, type Looked, type Way } from "./gather/github.ts";
 import { gatherObjects } from "./gather/objects.ts";
 import { Reader } from "./gather/reader.ts";
 
@@ -86,10 +86,11 @@ async function gather(deps: DoctorDeps): Promise<Facts> {
   const sets = objects.scaleSets.known ? objects.scaleSets.value : [];
   const sources = sourcesOf(deps);
   const { forceServer = false } = deps;
+  const ways = new Map<string, Way>();
   const [rights, looked] = await Promise.all([
     gatherRights(reader, { controllers, scaleSets: objects.allScaleSets, isController, namespace: own[0], leaseName }),
     eachOf(sets.filter((set) => !isDeleting(set)), 4, (set) => {
-      return lookAt(set, objects, { ...deps, reader, sources, timeoutMs, inPod, forceServer });
+      return lookAt(set, objects, { ...deps, reader, sources, ways, timeoutMs, inPod, forceServer });
     }),
   ]);
   return {

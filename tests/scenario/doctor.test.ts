@@ -96,6 +96,18 @@ test("a cluster without scale sets needs nobody", () =>
     assert.equal(visited.exitCode, 0);
   }));
 
+test("scale sets with the same credentials share one way to GitHub", () =>
+  SimSystem.story({ leaderElection: true }, async (system) => {
+    await healthy(system);
+    for (const name of ["second", "third"]) await system.scaleSet(name);
+    const mark = system.world.timeline.count;
+    const visited = await visit(system);
+    assert.equal(of(visited, "scale-set").length, 3);
+    const github = system.requests(mark).filter(({ client }) => client === "gha-scale-set-controller");
+    const counts = (part: string) => github.filter(({ what }) => what.includes(part)).length;
+    assert.deepEqual([counts("registration-token"), counts("/actions/runners")], [1, 2], "one token, and one list");
+  }));
+
 test("one namespace is looked at alone", () =>
   SimSystem.story({ leaderElection: true }, async (system) => {
     await healthy(system);

@@ -47,6 +47,11 @@ const failing: Record<string, Failing> = {
     check: "secret",
     says: /github_app_private_key that can't be read/,
   },
+  "the token has a blank in it": {
+    break: (system) => setSecret(system, { github_token: "ghp simulated" }),
+    check: "secret",
+    says: /secret github: the GitHub token has a blank/,
+  },
   "the secret may not be read": {
     break: (system) => {
       const text = JSON.stringify({ kind: "Status", status: "Failure", reason: "Forbidden", message: "no", code: 403 });

@@ -2,14 +2,13 @@
 import { type AutoscalingRunnerSet, EPHEMERAL_RUNNERS } from "../../api/kinds.ts";
 import { annotatedId, sourceOf, wantedScaleSet } from "../../controllers/autoscaling_runner_set/build.ts";
 import { problemOf } from "../../controllers/shared/problems.ts";
-import { type GithubSource, SourceError } from "../../controllers/shared/services.ts";
+import type { GithubSource } from "../../controllers/shared/services.ts";
 import { transportOf } from "../../controllers/shared/services_pool.ts";
-import type { ResolvedSource, SourceReader } from "../../controllers/shared/source_reader.ts";
+import type { ResolvedSource } from "../../controllers/shared/source_reader.ts";
 import { type FirstWord, firstWord, listRunners } from "../../github/access.ts";
 import { connect, type Connection } from "../../github/client.ts";
 import { ServiceError } from "../../github/errors.ts";
 import type { ActionsService } from "../../github/service.ts";
-import { KubeError } from "../../k8s/errors.ts";
 import { controllerOf, type Stored } from "../../k8s/resource.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type ConfigUrl, ConfigUrlError, parseConfigUrl } from "../../lib/config_url.ts";
@@ -17,7 +16,6 @@ import { messageOf } from "../../lib/errors.ts";
 import { TransportError, type TransportFactory, type TransportFailure } from "../../lib/http.ts";
 import { silentLog } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
-import type { Secrets } from "../../lib/secrets.ts";
 import type { Version } from "../../lib/version.ts";
 import type {
   AccessFacts,
@@ -32,20 +30,26 @@ import type { Seen } from "../checks/finding.ts";
 import { strayNames } from "../checks/orphans.ts";
 import { aheadOf } from "./api.ts";
 import type { Reader } from "./reader.ts";
+import { readSource, type SourceDeps, untried, well, wrong } from "./source.ts";
 
-export interface GithubDeps {
+export interface GithubDeps extends SourceDeps {
   readonly reader: Reader;
-  readonly sources: SourceReader;
   readonly transports: TransportFactory;
   readonly clock: Clock;
   readonly random: Random;
   readonly version: Version;
-  /** Learns every secret that is read. */
-  readonly secrets: Secrets;
   readonly timeoutMs: number;
-  readonly inPod: boolean;
   readonly forceServer: boolean;
-  readonly signal: AbortSignal;
+  /** The ways to GitHub of this visit; scale sets with the same credentials share one. */
+  readonly ways: Map<string, Way>;
+}
+
+/** A way to GitHub: its first answer, its service, and the runners that are registered there. */
+export interface Way {
+  readonly first: Promise<Tried<FirstWord>>;
+  readonly service: ActionsService;
+  /** Read once, when somebody asks. */
+  readonly registered: () => ReturnType<typeof listRunners>;
 }
 
 /** What is known of a scale set, and the clock of its GitHub. */
@@ -59,10 +63,6 @@ const MOST_REGISTRATIONS = 1_000;
 const MOST_STRAYS = 20;
 const DEFAULT_GROUP = { id: 1, name: "Default" };
 
-const well = <T>(value: T): Outcome<T> => ({ went: "well", value });
-const wrong = (trouble: Trouble): Outcome<never> => ({ went: "wrong", trouble });
-const untried = (why: string): Outcome<never> => ({ went: "untried", why });
-
 /** Looks at a scale set, step by step: what a step lacks the next ones say they were not tried for. */
 export async function lookAt(
   set: Stored<AutoscalingRunnerSet>,
@@ -75,16 +75,14 @@ export async function lookAt(
   if (url.went !== "well") return { facts: { ...nothing, reached: url } };
   const { resolved, ...read } = await readSource(source, deps);
   if (!resolved) return { facts: { ...nothing, ...read } };
-  const connection = connectionOf(resolved, deps);
-  const first = await tried(() => firstWord(connection, deps.signal), deps);
-  const { reached, access, aheadMs } = heard(first);
+  const way = wayOf(resolved, deps);
+  const { reached, access, aheadMs } = heard(await way.first);
   const facts = { ...nothing, ...read, reached, access };
   const clock = aheadMs && { host: facts.host, of: "github" as const, aheadMs };
   if (access.went !== "well") return { facts, ...(clock ? { clock } : {}) };
-  const service: ActionsService = connect(connection);
-  const asked = await askService(set, service, access, deps);
+  const asked = await askService(set, way.service, access, deps);
   const strays = asked.group.went === "well" && asked.byId.went === "well" && asked.byId.value
-    ? await findStrays(set, asked.byId.value.id, objects, connection, service, deps)
+    ? await findStrays(set, asked.byId.value.id, objects, way, deps)
     : untried("GitHub gives no answer about this scale set");
   return { facts: { ...facts, ...asked, strays }, ...(clock ? { clock } : {}) };
 }
@@ -110,68 +108,6 @@ function urlOf({ githubConfigUrl }: GithubSource, { forceServer }: GithubDeps): 
   }
 }
 
-interface ReadFacts extends Pick<GithubFacts, "secret" | "proxy" | "certificate"> {
-  readonly resolved?: ResolvedSource;
-}
-
-/** Each part of a source by itself, so that one that is broken does not hide another. */
-async function readSource(source: GithubSource, deps: GithubDeps): Promise<ReadFacts> {
-  const { sources } = deps;
-  const { proxy: _proxy, githubServerTLS: _tls, ...credentials } = source;
-  const { githubConfigSecret: name, vaultConfig } = source;
-  const where = vaultConfig?.type ? `secret ${name} of the vault` : `secret ${name}`;
-  const secret = await attempt(() => sources.read(credentials), source, deps);
-  if (secret.went === "well") learn(secret.value, deps.secrets);
-  const proxy = await attempt(() => sources.proxy(source), source, deps);
-  const facts = {
-    secret: told(
-      secret,
-      ({ credentials }) => `${where} has ${credentials.kind === "pat" ? "a token" : "a GitHub App"}`,
-    ),
-    proxy: told(proxy, () => "it can be used"),
-    certificate: untried("the steps before it failed"),
-  };
-  if (secret.went !== "well" || proxy.went !== "well") return facts;
-  const whole = await attempt(() => sources.read(source), source, deps);
-  const certificate = told(whole, () => "the certificates can be read");
-  if (whole.went !== "well") return { ...facts, certificate };
-  learn(whole.value, deps.secrets);
-  return { ...facts, certificate, resolved: whole.value };
-}
-
-function told<T>(outcome: Outcome<T>, text: (value: T) => string): Outcome<string> {
-  return outcome.went === "well" ? well(text(outcome.value)) : outcome;
-}
-
-async function attempt<T>(work: () => Promise<T>, source: GithubSource, deps: GithubDeps): Promise<Outcome<T>> {
-  try {
-    return well(await work());
-  } catch (error) {
-    deps.signal.throwIfAborted();
-    if (error instanceof SourceError) {
-      if (KubeError.is(error.cause, "Forbidden")) {
-        return untried(error.message.replace("the controller may not", "no right to"));
-      }
-      // A vault, and a file that is mounted, may be there for the controller alone.
-      if (source.vaultConfig?.type && !deps.inPod) {
-        return untried(`not from here, perhaps from the pod: ${error.message}`);
-      }
-      return wrong({ reason: error.reason, message: error.message });
-    }
-    if (KubeError.is(error) || error instanceof TransportError) return untried(messageOf(error));
-    throw error;
-  }
-}
-
-function learn({ credentials, proxy }: ResolvedSource, secrets: Secrets): void {
-  secrets.add(credentials.kind === "pat" ? credentials.token : credentials.privateKey);
-  for (const text of [proxy.http, proxy.https]) {
-    if (!URL.canParse(text)) continue;
-    const { username, password } = new URL(text);
-    for (const part of [text, password, decodeURIComponent(password), `${username}:${password}`]) secrets.add(part);
-  }
-}
-
 function connectionOf(resolved: ResolvedSource, deps: GithubDeps): Connection {
   const { transports, clock, random, version, timeoutMs } = deps;
   return {
@@ -184,6 +120,23 @@ function connectionOf(resolved: ResolvedSource, deps: GithubDeps): Connection {
     userAgent: { version: version.version, commit: version.commit, subsystem: "gha-scale-set-controller" },
     limits: { callMs: timeoutMs, retries: 1 },
   };
+}
+
+/** One way for all who have the same credentials, proxy and authority. */
+function wayOf(resolved: ResolvedSource, deps: GithubDeps): Way {
+  const { configUrl, credentials, proxy, ca } = resolved;
+  const key = JSON.stringify([configUrl.href, credentials, proxy, ca]);
+  const known = deps.ways.get(key);
+  if (known) return known;
+  const connection = connectionOf(resolved, deps);
+  let registered: ReturnType<typeof listRunners> | undefined;
+  const way: Way = {
+    first: tried(() => firstWord(connection, deps.signal), deps),
+    service: connect(connection),
+    registered: () => registered ??= listRunners(connection, MOST_REGISTRATIONS),
+  };
+  deps.ways.set(key, way);
+  return way;
 }
 
 interface Tried<T> {
@@ -317,8 +270,7 @@ async function findStrays(
   set: Stored<AutoscalingRunnerSet>,
   scaleSetId: number,
   { runnerSets, runners }: Objects,
-  connection: Connection,
-  service: ActionsService,
+  { service, registered }: Way,
   deps: GithubDeps,
 ): Promise<Outcome<readonly StrayRegistration[]>> {
   if (!runners.known) return untried(runners.why);
@@ -326,19 +278,21 @@ async function findStrays(
   const own = (runnerSets.known ? runnerSets.value : []).filter((each) => controllerOf(each)?.uid === uid);
   const stems = [...new Set([name, ...own.map(({ metadata }) => metadata.name)])];
   const inNamespace = runners.value.filter(({ metadata }) => metadata.namespace === namespace);
-  const { outcome } = await caught(async () => {
-    const { runners: listed } = await listRunners(connection, MOST_REGISTRATIONS);
+  const { outcome } = await caught(async (): Promise<Outcome<readonly StrayRegistration[]>> => {
+    const { runners: listed, complete } = await registered();
     const names = new Set(stems.flatMap((stem) => strayNames(listed, stem, inNamespace)));
     const suspects = listed.filter(({ name }) => names.has(name)).slice(0, MOST_STRAYS);
     const strays: StrayRegistration[] = [];
     for (const { id, name, busy, online } of suspects) {
       // A runner may have come since the cluster was read, and its registration may have gone.
       const runner = await deps.reader.get(EPHEMERAL_RUNNERS, { namespace, name });
-      if (!runner.known || runner.value) continue;
+      if (!runner.known) return untried(runner.why);
+      if (runner.value) continue;
       const registration = await service.getRunner(id, { signal: deps.signal });
       if (registration?.scaleSetId === scaleSetId) strays.push({ id, name, busy, online });
     }
-    return strays;
+    if (complete || strays.length > 0) return well(strays);
+    return untried(`GitHub has more than ${MOST_REGISTRATIONS} registrations there: only so many were read`);
   }, deps);
-  return outcome;
+  return outcome.went === "well" ? outcome.value : outcome;
 }
