@@ -21,6 +21,8 @@ export interface KubeErrorFields {
   readonly status: number;
   /** The Status object's reason, "" when there is none. */
   readonly reason: string;
+  /** The resource that the answer is about, by its plural, where it says so: not always that of the call. */
+  readonly about?: string;
   /** The verb and path of the call. */
   readonly request?: string;
   /** What the server asks to wait, in milliseconds. */
@@ -33,6 +35,7 @@ export class KubeError extends Error {
   readonly kind: KubeErrorKind;
   readonly status: number;
   readonly reason: string;
+  readonly about: string | undefined;
   readonly request: string | undefined;
   readonly retryAfterMs: number | undefined;
 
@@ -41,6 +44,7 @@ export class KubeError extends Error {
     this.kind = fields.kind;
     this.status = fields.status;
     this.reason = fields.reason;
+    this.about = fields.about;
     this.request = fields.request;
     this.retryAfterMs = fields.retryAfterMs;
   }
@@ -48,5 +52,11 @@ export class KubeError extends Error {
   /** Whether `error` is a KubeError of one of these kinds. */
   static is(error: unknown, ...kinds: KubeErrorKind[]): error is KubeError {
     return error instanceof KubeError && (kinds.length === 0 || kinds.includes(error.kind));
+  }
+
+  /** Whether a call failed because the namespace that it is about is not there, or is going. */
+  static isHomeless(error: unknown): error is KubeError {
+    return KubeError.is(error, "NamespaceTerminating") ||
+      (KubeError.is(error, "NotFound") && error.about === "namespaces");
   }
 }

@@ -7,6 +7,7 @@ export interface Status {
   readonly reason?: string;
   readonly message?: string;
   readonly details?: {
+    readonly kind?: string;
     readonly retryAfterSeconds?: number;
     readonly causes?: readonly { readonly reason?: string; readonly field?: string; readonly message?: string }[];
   };
@@ -56,6 +57,7 @@ function errorOf(code: number, status: Status, told: string, request: string, he
     kind: kindOf(code, status),
     status: code,
     reason: status.reason ?? "",
+    about: status.details?.kind,
     request,
     ...(seconds === undefined ? {} : { retryAfterMs: seconds * 1000 }),
   });

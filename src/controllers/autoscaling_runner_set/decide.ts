@@ -80,7 +80,12 @@ function children(
   if (former.length > 0) return removeFormer(seen, former, now);
   const [listener] = seen.listeners;
   const wanted = listenerOf(ars, facts, seen.settings, limits);
-  if (!listener) return act("create-listener", create(AUTOSCALING_LISTENERS, wanted));
+  if (!listener) {
+    const { homeless } = seen.memory;
+    if (!homeless || homeless.retryAt <= now) return act("create-listener", create(AUTOSCALING_LISTENERS, wanted));
+    const plan = report("no-namespace", seen, { problem: namespaceMissing(seen, homeless.isGoing) }, now);
+    return { ...plan, requeueAfter: homeless.retryAt - now };
+  }
   if (isDeleting(listener)) return report("listener-is-going", seen, { pending: leaving("AutoscalingListener") }, now);
   const listenerPatch = listenerDrift(listener, wanted);
   if (listenerPatch) return act("update-listener", patch(AUTOSCALING_LISTENERS, refOf(listener), listenerPatch));
@@ -189,6 +194,16 @@ function isEmpty({ status }: EphemeralRunnerSet): boolean {
 
 function leaving(kind: string): Problem {
   return { reason: "Replacing", message: `the former ${kind} is being deleted` };
+}
+
+/** Listeners live in the controller's own namespace, which nothing but a mistake takes away. */
+function namespaceMissing({ settings: { namespace } }: Observed, isGoing: boolean): Problem {
+  const message = isGoing
+    ? `the controller's namespace ${namespace} is being deleted, and listeners live there: wait for its end and create ` +
+      "it again"
+    : `the controller's namespace ${namespace} is not there, and listeners live there: kubectl create namespace ` +
+      `${namespace}, or set CONTROLLER_MANAGER_POD_NAMESPACE to the controller's namespace and start it again`;
+  return { reason: "NamespaceNotFound", message };
 }
 
 function taken({ metadata }: Stored<EphemeralRunnerSet>): Problem {

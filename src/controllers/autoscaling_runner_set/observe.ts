@@ -21,6 +21,8 @@ export interface Memory {
   reportedGoneAt?: Instant;
   /** Since when its runner set has borne a listener's report that the service does not know it. */
   missingSince?: Instant;
+  /** Its listener could not be made, for the controller's namespace is not there, or going. */
+  homeless?: { readonly isGoing: boolean; readonly tries: number; readonly retryAt: Instant };
   /** Since when its deletion at the service has been tried. */
   unregisteringSince?: Instant;
   /** Since when the protected objects have been being released. */
@@ -80,6 +82,7 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     delete memory.unregisteringSince;
     delete memory.releasingSince;
     delete memory.missingSince;
+    delete memory.homeless;
   }
   if (isReportedMissing(ars, runnerSet)) memory.missingSince ??= deps.now();
   else delete memory.missingSince;

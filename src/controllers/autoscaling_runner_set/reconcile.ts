@@ -1,13 +1,16 @@
 /** Scale sets: what they are made of, put together. */
 import {
+  AUTOSCALING_LISTENERS,
   type AutoscalingListener,
   type AutoscalingRunnerSet,
   EPHEMERAL_RUNNER_SETS,
   type EphemeralRunnerSet,
 } from "../../api/kinds.ts";
 import type { KubeClient } from "../../k8s/client.ts";
+import { KubeError } from "../../k8s/errors.ts";
 import { controllerOf, isDeleting, keyOf, type KubeObject, refOfKey, type Resource } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
+import { delayOf } from "../../lib/backoff.ts";
 import type { Clock, Instant } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Reconciler } from "../../runtime/controller.ts";
@@ -97,7 +100,8 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
           if (dropped && !dropsPolicy()) deps.wake(key);
           policyDroppedAt = dropped ? clock.now() : undefined;
         }
-        return forgetAfterFailure(uncached, result);
+        forgetAfterFailure(uncached, result);
+        return toldOfListener(memory(key), result, clock.now(), waits);
       },
       gone(key) {
         memories.delete(key);
@@ -115,6 +119,19 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
       },
     },
   };
+}
+
+/** A listener has no place to be made in: said, and tried again later. */
+function toldOfListener(memory: Memory, { step, ...result }: StepResult, now: Instant, waits: Waits): boolean {
+  if (step.do !== "create" || step.kind !== AUTOSCALING_LISTENERS) return false;
+  if (result.ok || !KubeError.isHomeless(result.error)) {
+    delete memory.homeless;
+    return false;
+  }
+  const { tries = 0 } = memory.homeless ?? {};
+  const wait = delayOf({ firstMs: waits.listenerFirst, maxMs: waits.secretRecheck }, tries);
+  memory.homeless = { isGoing: result.error.kind === "NamespaceTerminating", tries: tries + 1, retryAt: now + wait };
+  return true;
 }
 
 /** Whether a runnerPolicy that was sent did not come back; undefined when none was sent. */

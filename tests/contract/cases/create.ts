@@ -64,6 +64,11 @@ export const create: Record<string, Case> = {
   "a namespace that is not there": async (server) => {
     const answer = await server.send("POST", server.pods("", "nowhere"), pod("a"));
     refused(answer, 404, "NotFound", 'namespaces "nowhere" not found');
+    const path = server.gadgets().replace(`/namespaces/${server.namespace}/`, "/namespaces/nowhere/");
+    const custom = await server.send("POST", path, gadget("a", { size: 1 }));
+    refused(custom, 404, "NotFound", 'namespaces "nowhere" not found');
+    // programs tell it by this from an object, or a kind, that is not there
+    assert.equal(textOf(custom.body, "details", "kind"), "namespaces");
   },
   "the body's namespace must be the path's": async (server) => {
     const answer = await server.send("POST", server.maps(), { metadata: { name: "a", namespace: "other" } });

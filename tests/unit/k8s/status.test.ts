@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { KubeErrorKind } from "../../../src/k8s/errors.ts";
+import { KubeError, type KubeErrorKind } from "../../../src/k8s/errors.ts";
 import { errorOfReply, errorOfStatus, type Status } from "../../../src/k8s/status.ts";
 import { table } from "../../support/table.ts";
 
@@ -69,4 +69,18 @@ test("the message is the server's, and a foreign page's beginning", () => {
 test("a watch's ERROR event says its own code", () => {
   assert.equal(errorOfStatus({ code: 410, reason: "Expired", message: "too old" }, "watch /x").kind, "Gone");
   assert.equal(errorOfStatus({}, "watch /x").kind, "Unavailable");
+});
+
+table<{ readonly code: number; readonly status: Status; readonly homeless: boolean }>("a missing namespace", {
+  "is not there": { code: 404, status: { reason: "NotFound", details: { kind: "namespaces" } }, homeless: true },
+  "is going": { code: 403, status: { reason: "Forbidden", ...cause("NamespaceTerminating") }, homeless: true },
+  "is not what a missing object lacks": {
+    code: 404,
+    status: { reason: "NotFound", details: { kind: "autoscalinglisteners" } },
+    homeless: false,
+  },
+  "nor a missing kind": { code: 404, status: { reason: "NotFound", details: {} }, homeless: false },
+}, ({ code, status, homeless }) => {
+  const text = JSON.stringify({ kind: "Status", ...status });
+  assert.equal(KubeError.isHomeless(errorOfReply({ status: code, headers: {}, text }, "POST /x")), homeless);
 });

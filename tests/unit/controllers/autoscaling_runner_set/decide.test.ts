@@ -170,6 +170,17 @@ table<Row>("decide", {
     why: "create-listener",
     steps: ["create AutoscalingListener"],
   },
+  "no namespace for its listener: said, and waited": {
+    seen: seen({ listeners: [], memory: { homeless: { isGoing: false, tries: 2, retryAt: NOW + 2_000 } } }),
+    why: "no-namespace",
+    steps: ["event NamespaceNotFound", "patch AutoscalingRunnerSet status"],
+    again: 2_000,
+  },
+  "and tried again": {
+    seen: seen({ listeners: [], memory: { homeless: { isGoing: true, tries: 2, retryAt: NOW } } }),
+    why: "create-listener",
+    steps: ["create AutoscalingListener"],
+  },
   "a runner set of somebody else is not touched": {
     seen: seen({ runnerSet: stored(runnerSetOf(registered({}, { uid: "other" }), FACTS, settings()), { uid: "x" }) }),
     why: "runner-set-is-not-ours",
