@@ -108,7 +108,9 @@ const OPTIONS: Readonly<Record<string, Record<string, unknown>>> = {
   },
 };
 
-for (const type of ["none", "dind", "kubernetes", "kubernetes-novolume"]) {
+const MODES = ["none", "dind", "kubernetes", "kubernetes-novolume"];
+
+for (const type of MODES) {
   for (const [title, more] of Object.entries(OPTIONS)) {
     const values = { ...SET_VALUES, containerMode: { type }, ...more };
     test(`the API server takes a scale set: ${type}, ${title}`, { skip }, () => accepted(SET_CHART, { values }));
@@ -163,16 +165,31 @@ const SETS: Readonly<Record<string, Record<string, unknown>>> = {
       ].map((key) => [key, META]),
     ),
   },
-  "a hook extension": {
-    containerMode: { type: "kubernetes", kubernetesModeHookExtension: { template: { spec: { a: 1 } } } },
+  "a hook extension": { containerMode: { kubernetesModeHookExtension: { template: { spec: { a: 1 } } } } },
+  "more rights of the runners": {
+    containerMode: { kubernetesModeAdditionalRoleRules: [{ apiGroups: [""], resources: ["events"], verbs: ["get"] }] },
+  },
+  "an account of the user's own": {
+    template: { spec: { containers: [{ name: "runner" }], serviceAccountName: "mine" } },
+  },
+  "another namespace": { namespaceOverride: "demo" },
+  "an App": {
+    githubConfigSecret: {
+      github_token: null,
+      github_app_id: 12345678,
+      github_app_installation_id: 1_234_567_890_123,
+      github_app_private_key: "-----BEGIN\nk\n-----END\n",
+    },
   },
   "more rules": { rbac: { extraRules: [{ apiGroups: [""], resources: ["pods"], verbs: ["list"] }] } },
   "policies": { networkPolicy: { enabled: true, egress: [{ ports: [{ port: 443 }] }] } },
 };
 
-for (const [title, more] of Object.entries(SETS)) {
-  const values = { ...SET_VALUES, ...more };
-  test(`the API server takes a scale set: ${title}`, { skip }, () => accepted(SET_CHART, { values }));
+for (const type of MODES) {
+  for (const [title, more] of Object.entries(SETS)) {
+    const values = { ...SET_VALUES, ...more, containerMode: { type, ...more.containerMode as object } };
+    test(`the API server takes a scale set: ${type}, ${title}`, { skip }, () => accepted(SET_CHART, { values }));
+  }
 }
 
 async function inRestrictedNamespace(spec: PodSpec): Promise<{ status: number; text: string }> {
