@@ -122,8 +122,11 @@ export class Story {
     void started.ended.then(async ({ code }) => {
       if (code !== 1 || this.#over) return;
       this.note(`${started.name} ended and is started again`, started.logTail(1));
-      await delay(RESTART_MS);
-      if (!this.#over) await this.#keepUp(options);
+      // without an API server it has no token, and is not started either
+      for (let follower; !follower && !this.#over;) {
+        await delay(RESTART_MS);
+        follower = await this.#keepUp(options).catch(() => undefined);
+      }
     });
     return started;
   }
