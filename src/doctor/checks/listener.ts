@@ -9,12 +9,13 @@ type Listener = Stored<AutoscalingListener>;
 /** Reasons of Ready=False that pass by themselves. */
 const PASSING = new Set(["Registering", "Replacing", "ListenerPending", "Deleting"]);
 /** Conditions that are bad when they are True, and whether a person has to do something. */
-const BAD: Readonly<Record<string, "fix" | "note">> = {
+export const BAD: Readonly<Record<string, "fix" | "note">> = {
   RunnersFailing: "fix",
   RunnerVersionDeprecated: "fix",
   PhantomDemand: "note",
   VersionSkew: "note",
   RunnerPolicyIgnored: "note",
+  ListenerSettingsIgnored: "note",
   Paused: "note",
 };
 
@@ -76,11 +77,11 @@ function judgePod(object: string, listener: Listener, pods: Facts["objects"]["li
 function saying(
   check: "listener" | "conditions",
   object: string,
-  { type, status, reason, message }: Condition,
+  said: Condition,
   wayOut: string,
 ): Finding {
-  const text = `${type}=${status} ${reason}: ${message}`;
-  return PASSING.has(reason) ? note(check, object, text) : fix(check, object, text, wayOut);
+  const text = textOf(said);
+  return PASSING.has(said.reason) ? note(check, object, text) : fix(check, object, text, wayOut);
 }
 
 function podProblem({ metadata, status = {} }: Stored<Pod>): string | undefined {
@@ -139,15 +140,20 @@ export function judgeConditions(set: Stored<AutoscalingRunnerSet>): Finding[] {
   const findings: Finding[] = [];
   const ready = condition(conditions, "Ready");
   if (ready?.status === "False") findings.push(saying("conditions", object, ready, pageOf(ready.reason)));
-  for (const { type, status, reason, message } of conditions) {
+  for (const each of conditions) {
+    const { type, status } = each;
     const bad = BAD[type];
     if (status !== "True" || !bad) continue;
-    const text = `${type}=True ${reason}: ${message}`;
+    const text = textOf(each);
     findings.push(
       bad === "fix"
         ? fix("conditions", object, text, `${pageOf(type)}; ${describe}`)
         : note("conditions", object, text, pageOf(type)),
     );
+  }
+  const unprotected = condition(conditions, "BusyRunnersProtected");
+  if (unprotected?.status === "False") {
+    findings.push(note("conditions", object, textOf(unprotected), pageOf(unprotected.type)));
   }
   const progressing = condition(conditions, "Progressing");
   if (progressing?.reason === "RolloutStuck") {
@@ -164,8 +170,12 @@ export function judgeConditions(set: Stored<AutoscalingRunnerSet>): Finding[] {
   return [ok("conditions", object, ready ? `Ready=True` : "none is bad")];
 }
 
+function textOf({ type, status, reason, message }: Condition): string {
+  return `${type}=${status} ${reason}: ${message}`;
+}
+
 /** The entry of the page about reasons. */
-function pageOf(word: string): string {
+export function pageOf(word: string): string {
   const anchors: Readonly<Record<string, string>> = { PhantomDemand: "idlerunners", VersionSkew: "otherversion" };
   return `docs/troubleshoot.md#${anchors[word] ?? word.toLowerCase()}`;
 }
