@@ -123,9 +123,10 @@ export class Story {
       if (code !== 1 || this.#over) return;
       this.note(`${started.name} ended and is started again`, started.logTail(1));
       // without an API server it has no token, and is not started either
-      for (let follower; !follower && !this.#over;) {
+      let runs = false;
+      while (!runs && !this.#over) {
         await delay(RESTART_MS);
-        follower = await this.#keepUp(options).catch(() => undefined);
+        runs = await this.#keepUp(options).then(() => true, () => false);
       }
     });
     return started;
