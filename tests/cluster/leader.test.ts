@@ -44,7 +44,7 @@ after(async () => {
 function work(): void {
   producer = setInterval(() => {
     jobs.push(cluster.service.queueJob({ scaleSetName: "led", durationMs: between(random, 1000, 3000) }));
-  }, 500);
+  }, 1000);
 }
 
 /** Who holds the lease; "" when nobody does. */

@@ -19,7 +19,7 @@ async function outage(it: Story, shut: () => void, open: () => void): Promise<vo
   const seconds = await it.flow(1);
   it.note("the first job started after GitHub's return by", `${seconds} s`);
   assert.ok(seconds <= RECOVERY_SECONDS, `${seconds} s`);
-  it.note("ten more jobs", `${await it.flow(10)} s`);
+  it.note("ten more jobs", `${await it.flow(10, 120_000)} s`);
   assert.equal(it.controller.end, undefined, "the controller has lived through it");
   assert.equal(it.cluster.listeners.length, 1, "and so has the listener");
 }
