@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
+import { systemClock } from "../../src/lib/clock.ts";
 import { usageOf } from "../support/program.ts";
 import { eventually } from "../support/eventually.ts";
 
@@ -151,18 +152,18 @@ export class Probe {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       const fail = (why: string) => {
-        clearTimeout(late);
+        late.cancel();
         this.#waiting.delete(id);
         this.#socket.removeEventListener("close", gone);
         reject(new Error(`${method} on ${this.pid}: ${why}`));
       };
       const gone = () => fail("the process has ended");
-      const late = setTimeout(() => fail("no answer"), ANSWER_MS);
+      const late = systemClock.after(ANSWER_MS, () => fail("no answer"));
       this.#socket.addEventListener("close", gone);
       this.#waiting.set(id, ({ error, result = {} }) => {
         const { exceptionDetails: thrown } = result;
         if (error || thrown) return fail(error?.message ?? thrown?.exception?.description ?? thrown?.text ?? "");
-        clearTimeout(late);
+        late.cancel();
         this.#socket.removeEventListener("close", gone);
         resolve(result);
       });
