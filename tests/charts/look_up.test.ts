@@ -130,7 +130,7 @@ test("the notes of a scale set tell what runs-on is, and what has no effect", { 
     "--set-string",
     "minRunners=2",
     "--set",
-    "mine=1",
+    "mine=1,listenerTemplate.volumes[0].name=akv,template.metadata.labels.a=b",
   ];
   const answer = install(SET_CHART, "arc-runners", ...args);
   assert.equal(answer.status, 0, answer.stderr);
@@ -139,6 +139,8 @@ test("the notes of a scale set tell what runs-on is, and what has no effect", { 
   assert.match(notes, /kubectl get autoscalingrunnersets --namespace arc-runners linux\n/);
   assert.match(notes, /minRunners is a text and has no effect/);
   assert.match(notes, /have no effect: mine\n/);
+  assert.match(notes, /listenerTemplate\.volumes has no effect: a pod's fields are under listenerTemplate\.spec\./);
+  assert.doesNotMatch(notes, /template\.metadata has no effect/);
 });
 
 test("the notes of plain values say nothing of the kind", { skip }, () => {
