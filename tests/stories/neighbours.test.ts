@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after } from "node:test";
+import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
 import { enterpriseServer } from "../../src/sim/actions_service/hosts.ts";
@@ -16,7 +17,8 @@ import { type TcpDoor, tcpDoor } from "../support/tcp_door.ts";
 
 const NINE = Array.from({ length: 9 }, (_, at) => `small-${at + 1}`);
 const HANGING = ["hanging-1", "hanging-2"];
-const BIG = 500;
+/** A machine that is busy with other work does not bring up five hundred in time: BIG=100 in the environment. */
+const BIG = Number(process.env.BIG ?? 500);
 const ROUNDS = 6;
 /** Jobs of one round come at once, one for each small set. */
 const EVERY_MS = 3000;
@@ -74,17 +76,20 @@ story("nine small scale sets beside a big one and a GitHub that hangs", {
   }
   const began = Date.now();
   await setMin(it, "big", BIG);
-  await eventually("the big one is under way", async () => crowdSeconds(it, began).length >= 10, 60_000);
+  await eventually("the big one is under way", async () => crowdSeconds(it, began).length >= 10, 180_000);
   const rush: number[] = [];
   while (crowdSeconds(it, began).length < BIG) {
     rush.push(...await timed(it, 1));
-    assert.ok(Date.now() - began < 300_000, `only ${crowdSeconds(it, began).length} of ${BIG} runners are there`);
+    assert.ok(
+      Date.now() - began < 300_000,
+      `only ${crowdSeconds(it, began).length} of ${BIG} runners are there after five minutes`,
+    );
   }
   const crowd = crowdSeconds(it, began);
   it.note(`while ${BIG} runners came, the nine waited`, `${shown(rush)} s (${rush.length} jobs)`);
-  it.note("and the five hundred", `${shown(crowd)} s`);
+  it.note("and the big one", `${shown(crowd)} s`);
   // one queue for all would let the nine wait for what is left of the five hundred
-  assert.ok(median(rush) <= median(crowd) / 2, "the nine do not wait behind the five hundred");
+  assert.ok(median(rush) <= median(crowd) / 2, "the nine do not wait behind the big one");
 
   const beside = await timed(it);
   const ratio = median(beside) / median(alone);
