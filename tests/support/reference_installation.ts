@@ -96,7 +96,8 @@ export class ReferenceInstallation {
       NAMESPACE,
       release.map((object) => ({ path: this.#pathOf(object), object: { ...object } })),
     );
-    for (const text of this.#texts(`${this.version}/scale_set.yaml`)) await this.#make(text);
+    const texts = ["by_hand.yaml", `${this.version}/scale_set.yaml`].flatMap((file) => this.#texts(file));
+    for (const text of texts) await this.#make(text);
     await eventually("the listener has its session", async () => cluster.service.scaleSets()[0]?.sessionOwner);
 
     for (const [name, texts] of this.#runners()) {
@@ -109,6 +110,12 @@ export class ReferenceInstallation {
       await this.#work(name, texts);
       for (const end of ends) await end();
     }
+  }
+
+  /** Deletes the scale set and its release, as `helm uninstall` does, and waits until that is gone. */
+  async uninstall(): Promise<void> {
+    await this.#cluster.plane.call("DELETE", pathOf(kinds.AUTOSCALING_RUNNER_SETS, NAMESPACE, "linux"));
+    await this.#cluster.deleteScaleSets();
   }
 
   /** The full name of a runner of the fixtures. */
