@@ -1,4 +1,11 @@
 /** What happens to the processes of the system: crashes, stops, pauses, clocks that jump. */
+import {
+  AUTOSCALING_LISTENERS,
+  AUTOSCALING_RUNNER_SETS,
+  EPHEMERAL_RUNNER_SETS,
+  EPHEMERAL_RUNNERS,
+} from "../../src/api/kinds.ts";
+import { PODS } from "../../src/k8s/resource.ts";
 import { between, pick, type Random } from "../../src/lib/random.ts";
 import type { Fault, FaultTarget } from "../../src/sim/faults/fault.ts";
 import type { ChaosSystem, Running } from "./chaos_system.ts";
@@ -8,6 +15,9 @@ type SystemOf = () => ChaosSystem;
 
 /** A crash that has not come after this long does not come. */
 const ARMED_MS = 60_000;
+/** What is read of these from a cache can be long out of date, whoever wrote it. */
+const TOLD_LATE = [AUTOSCALING_RUNNER_SETS, EPHEMERAL_RUNNER_SETS, EPHEMERAL_RUNNERS, AUTOSCALING_LISTENERS, PODS]
+  .map(({ plural }) => plural);
 
 export function processFaults(system: SystemOf): readonly Fault[] {
   return [
@@ -31,6 +41,16 @@ export function processFaults(system: SystemOf): readonly Fault[] {
         const awayMs = between(random, 6_000, 30_000);
         for (const one of system().of("controller")) system().kill(one, awayMs);
         later(awayMs - 1_000, () => kubelet.loseNode(pick(random, kubelet.nodes)));
+      },
+    },
+    {
+      name: "one kind is told late",
+      weight: 2,
+      apply({ later }, random) {
+        const { kube } = system().world;
+        const plural = pick(random, TOLD_LATE);
+        kube.holdWatch(between(random, 1_000, 20_000), plural);
+        later(between(random, 5_000, 60_000), () => kube.holdWatch(0, plural));
       },
     },
     {

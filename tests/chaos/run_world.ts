@@ -38,7 +38,8 @@ export interface RunOptions {
 const SETTLED_WITHIN_MS = 2 * 60_000 + 6 * 60_000;
 /**
  * A container that outlives its job is found by the check of registrations, another secret by the resync: each comes
- * every 10 min, and half as often while a clock that was set back is caught up with.
+ * every 10 min, and half as often while a clock that was set back is caught up with. Demand that is not real is trimmed
+ * when it has stood for 15 min.
  */
 const SLOWLY_WITHIN_MS = 25 * 60_000;
 /** A version of the runner that was refused is tried again after half an hour. */
@@ -237,7 +238,7 @@ class Story {
   /** The longest that may be waited for without a fault in force. */
   #patience(): number {
     if (this.#system.world.faults.fired.has("runner version refused")) return TRIAL_WITHIN_MS;
-    const slow = ["container outlives its job", "secret rotated", "secret wrong for a while"];
+    const slow = ["container outlives its job", "secret rotated", "secret wrong for a while", "statistics too high"];
     return slow.some((name) => this.#system.world.faults.fired.has(name)) ? SLOWLY_WITHIN_MS : SETTLED_WITHIN_MS;
   }
 

@@ -31,6 +31,10 @@ export function userFaults(system: SystemOf): readonly Fault[] {
         void system().patchScaleSet(set.name, { minRunners, maxRunners });
       });
     }),
+    onSet(system, "paused for a while", 1, ({ name }, random, target) => {
+      void system().patchScaleSet(name, { paused: true });
+      target.later(between(random, 5_000, 120_000), () => void system().patchScaleSet(name, { paused: false }));
+    }),
     onSet(system, "scale set deleted and made again", 1, (set) => {
       const { name, minRunners, maxRunners } = set;
       void system().deleteScaleSet(name);

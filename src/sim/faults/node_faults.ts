@@ -13,8 +13,8 @@ export const NODE_FAULTS: readonly Fault[] = [
   })),
   onNextPod("image pull slow", 2, (random) => ({
     kind: "waiting",
-    reason: "ImagePullBackOff",
-    message: "Back-off pulling image",
+    reason: pick(random, ["ErrImagePull", "ImagePullBackOff"]),
+    message: "the registry does not answer",
     forMs: between(random, 5_000, 40_000),
   })),
   onNextPod("image name invalid", 1, () => ({

@@ -11,6 +11,7 @@ const KINDS: Readonly<Record<string, (method: string, path: string) => boolean>>
   "message deletion": (method, path) => method === "DELETE" && /\/messages\/\d+\/\d+$/.test(path),
   acquirejobs: (_method, path) => path.endsWith("/acquirejobs"),
   jitconfig: (_method, path) => path.endsWith("/generatejitconfig"),
+  "runner look-up": (method, path) => method === "GET" && /\/agents(\/\d+)?$/.test(path),
   "runner removal": (method, path) => method === "DELETE" && /\/agents\/\d+$/.test(path),
 };
 
@@ -35,7 +36,7 @@ const EFFECTS: Readonly<Record<string, (random: Random) => NetworkEffect>> = {
 };
 
 /** A registration that is said to be gone is gone: nobody could find out that the service was wrong. */
-const NOT = ["runner removal 404"];
+const NOT = ["runner look-up 404", "runner removal 404"];
 
 /** Each comes as seldom as there are many. */
 const WEIGHT = 0.7;
