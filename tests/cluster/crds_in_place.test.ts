@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from "node:util";
 import { AUTOSCALING_LISTENERS, AUTOSCALING_RUNNER_SETS, EPHEMERAL_RUNNER_SETS } from "../../src/api/kinds.ts";
 import { EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
 import { type KubeObject, PODS, type Resource, SECRETS, type Stored } from "../../src/k8s/resource.ts";
+import { ADDITIVE } from "../support/additive.ts";
 import { countByKind } from "../support/audit.ts";
 import { allDone, assertEachJobOnce, recordsOf, replacements, runnersMade } from "../support/books.ts";
 import { Cluster, type ControllerProcess } from "../support/cluster.ts";
@@ -90,7 +91,8 @@ async function specsOf(): Promise<unknown[]> {
   const found: unknown[] = [];
   for (const kind of KINDS.slice(0, 4)) {
     for (const { metadata, spec } of await cluster.list(kind as Resource<KubeObject & { spec?: object }>)) {
-      const { runningJobs: _, ...rest } = { runningJobs: 0, ...spec };
+      const additive = ADDITIVE[kind.kind] ?? [];
+      const rest = Object.entries(spec ?? {}).filter(([field]) => !additive.includes(`spec.${field}`));
       const { labels, annotations, finalizers, ownerReferences, generation } = metadata;
       found.push({ kind: kind.kind, labels, annotations, finalizers, ownerReferences, generation, rest });
     }

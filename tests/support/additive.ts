@@ -19,6 +19,7 @@ export const ADDITIVE: Readonly<Record<string, readonly string[]>> = {
     "spec.runnerPolicy",
     "spec.missingScaleSetId",
     "spec.sessionId",
+    "spec.listenerReport",
     "status.finishedEphemeralRunners",
     "status.deletingEphemeralRunners",
     "status.observedGeneration",

@@ -23,10 +23,12 @@ export function undecodable(value: unknown, schema: JsonSchema, known: readonly 
       const isTime = schema.format !== "date-time" || !Number.isNaN(Date.parse(String(value)));
       return typeof value === "string" && isTime ? [] : [`${at}: no ${schema.format ?? "text"}`];
     }
+    case "number":
+      return typeof value === "number" ? [] : [`${at}: no number`];
+    case "boolean":
+      return typeof value === "boolean" ? [] : [`${at}: no boolean`];
     case undefined:
       return [];
-    default:
-      return typeof value === schema.type ? [] : [`${at}: no ${schema.type}`];
   }
 }
 
