@@ -40,6 +40,8 @@ test("every link to a file of the repository leads somewhere, and so does its an
 const NO_REASONS = new Set([
   ...["True", "False", "Warning", "Normal", "Never", "Always", "Opaque", "Default", "Pod", "Role", "Secret"],
   ...["PodDisruptionBudget", "AlwaysAllow", "NamespaceTerminating"],
+  // Remembered while the API server may not know its roles yet; what is told in the end is InvalidPod.
+  "NotAllowed",
   ...["ServiceAccount", "AutoscalingRunnerSet", "AutoscalingListener", "EphemeralRunnerSet", "EphemeralRunner"],
   ...["Pending", "Running", "Succeeded", "PodScheduled", "Progressing", "VersionSkew", "PhantomDemand"],
   // Kinds of errors of GitHub, of the API server and of a vault, of which problems.ts and others make reasons.
