@@ -11,7 +11,6 @@ import { nodeTransports } from "../lib/http_node.ts";
 import { silentLog } from "../lib/log.ts";
 import type { Values } from "../lib/options.ts";
 import type { Runtime } from "../lib/runtime.ts";
-import { Secrets } from "../lib/secrets.ts";
 import type { DOCTOR_OPTIONS } from "./doctor_options.ts";
 import { throughProxyOf } from "./transports.ts";
 import { vaultsOf } from "./vaults.ts";
@@ -22,9 +21,9 @@ export async function doctorProcess(
   io: Runtime,
   transports: TransportFactory = nodeTransports,
 ): Promise<number> {
-  const secrets = new Secrets();
+  const { secrets } = io;
   try {
-    const findings = await findingsOf(values, io, transports, secrets);
+    const findings = await findingsOf(values, io, transports);
     io.stdout.write(secrets.hide(values.json ? reportJson(findings) : reportText(findings)));
     return exitCodeOf(findings);
   } catch (error) {
@@ -37,10 +36,9 @@ async function findingsOf(
   values: Values<typeof DOCTOR_OPTIONS>,
   io: Runtime,
   transports: TransportFactory,
-  secrets: Secrets,
 ): Promise<Finding[]> {
   const { namespace, scaleSets, controllerNamespace, leaderElectionId, timeout: timeoutMs, secretFiles } = values;
-  const { clock, random, version, env, stop } = io;
+  const { clock, random, version, env, stop, secrets } = io;
   let server;
   try {
     server = await serverOf(values, { machine: io, transports, secrets });

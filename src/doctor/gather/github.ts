@@ -63,12 +63,22 @@ const MOST_REGISTRATIONS = 1_000;
 const MOST_STRAYS = 20;
 const DEFAULT_GROUP = { id: 1, name: "Default" };
 
-/** Looks at a scale set, step by step: what a step lacks the next ones say they were not tried for. */
+/** Looks at a scale set. What nobody has thought of hides none of the other scale sets: it is told as not checked. */
 export async function lookAt(
   set: Stored<AutoscalingRunnerSet>,
   objects: Objects,
   deps: GithubDeps,
 ): Promise<Looked> {
+  try {
+    return await stepByStep(set, objects, deps);
+  } catch (error) {
+    deps.signal.throwIfAborted();
+    return { facts: { ...untriedFacts(set, undefined), secret: untried(messageOf(error)) } };
+  }
+}
+
+/** What a step lacks the next ones say they were not tried for. */
+async function stepByStep(set: Stored<AutoscalingRunnerSet>, objects: Objects, deps: GithubDeps): Promise<Looked> {
   const source = sourceOf(set);
   const url = urlOf(source, deps);
   const nothing = untriedFacts(set, url.went === "well" ? url.value : undefined);
