@@ -148,7 +148,10 @@ export function refusal(reply: HttpReply, label: string, meaning: Meaning = {}, 
   const { typeName, message } = bodyOf(reply);
   const activityId = reply.headers["activityid"];
   const requestId = reply.headers["x-github-request-id"];
-  const ids = [activityId && `ActivityId ${activityId}`, requestId && `X-GitHub-Request-Id ${requestId}`].filter(
+  const ids = [
+    activityId && `ActivityId ${oneLine(activityId)}`,
+    requestId && `X-GitHub-Request-Id ${oneLine(requestId)}`,
+  ].filter(
     Boolean,
   );
   const said = [typeName && !message.includes(typeName) ? typeName : "", message].filter(Boolean).join(": ");

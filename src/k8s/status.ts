@@ -23,19 +23,22 @@ export interface Refusal {
 /** The longest part of a foreign text (a proxy's error page, say) that goes into a message. */
 const LONGEST_TEXT = 300;
 
+/** Nobody who means it asks to wait for longer than a day. */
+const LONGEST_WAIT_SECONDS = 86_400;
+
 /** The error of an HTTP answer that is none of 2xx. `request` is its verb and path, for people. */
 export function errorOfReply(reply: Refusal, request: string): KubeError {
   const status = statusOf(reply.text);
-  const told = status?.message || reply.text.trim().slice(0, LONGEST_TEXT) || `HTTP status ${reply.status}`;
+  const told = textOf(status?.message) || reply.text.trim().slice(0, LONGEST_TEXT) || `HTTP status ${reply.status}`;
   return errorOf(reply.status, status ?? {}, told, request, secondsOf(reply.headers["retry-after"]));
 }
 
 /** The error that an ERROR event of a watch carries. */
 export function errorOfStatus(status: Status, request: string): KubeError {
   return errorOf(
-    status.code ?? 500,
+    typeof status.code === "number" ? status.code : 500,
     status,
-    status.message || `the watch ended: ${status.reason ?? "no reason"}`,
+    textOf(status.message) || `the watch ended: ${status.reason ?? "no reason"}`,
     request,
   );
 }
@@ -52,11 +55,12 @@ export function statusOf(text: string): Status | undefined {
 }
 
 function errorOf(code: number, status: Status, told: string, request: string, headerSeconds?: number): KubeError {
-  const seconds = status.details?.retryAfterSeconds || headerSeconds;
+  const asked = status.details?.retryAfterSeconds;
+  const seconds = typeof asked === "number" && asked > 0 && asked < LONGEST_WAIT_SECONDS ? asked : headerSeconds;
   return new KubeError(told, {
     kind: kindOf(code, status),
     status: code,
-    reason: status.reason ?? "",
+    reason: textOf(status.reason),
     about: status.details?.kind,
     request,
     ...(seconds === undefined ? {} : { retryAfterMs: seconds * 1000 }),
@@ -69,7 +73,7 @@ function kindOf(code: number, status: Status): KubeErrorKind {
   if (code === 409) return reason === "AlreadyExists" ? "AlreadyExists" : "Conflict";
   if (code === 410 || reason === "Expired" || reason === "Gone") return "Gone";
   // Our patches carry the UID of the object that they mean; another one of that name refuses it.
-  if (code === 422 && status.details?.causes?.some((cause) => cause.field === "metadata.uid")) return "NotFound";
+  if (code === 422 && causesOf(status).some((cause) => cause?.field === "metadata.uid")) return "NotFound";
   if (code >= 500) return "Unavailable";
   return KIND_OF_CODE[code] ?? "Other";
 }
@@ -84,10 +88,10 @@ const KIND_OF_CODE: Readonly<Record<number, KubeErrorKind>> = {
 };
 
 function forbiddenKind(status: Status): KubeErrorKind {
-  if (status.details?.causes?.some((cause) => cause.reason === "NamespaceTerminating")) return "NamespaceTerminating";
+  if (causesOf(status).some((cause) => cause?.reason === "NamespaceTerminating")) return "NamespaceTerminating";
   // The one place that looks at a message: the quota plugin refuses with reason Forbidden and no cause, so nothing
   // else tells "full for now" from "not allowed".
-  return /\bexceeded quota\b/.test(status.message ?? "") ? "QuotaExceeded" : "Forbidden";
+  return /\bexceeded quota\b/.test(textOf(status.message)) ? "QuotaExceeded" : "Forbidden";
 }
 
 /**
@@ -101,4 +105,13 @@ export function isWantOfRights(message: string): boolean {
 /** Retry-After in seconds. Its other form, a date, is not used by API servers and is not believed. */
 function secondsOf(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,6}$/.test(header.trim()) ? Number(header) : undefined;
+}
+
+/** What stands between us and an API server may send anything. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function causesOf({ details }: Status): readonly ({ readonly reason?: unknown; readonly field?: unknown } | null)[] {
+  return Array.isArray(details?.causes) ? details.causes : [];
 }

@@ -59,9 +59,14 @@ export function proxyUrlOf(
   const name = server.credentialSecretRef;
   if (!values) throw new SourceError("ProxyInvalid", `${field}.credentialSecretRef: there is no secret ${name}`);
   if (!values.username) throw new SourceError("ProxyInvalid", `secret ${name} of ${field} lacks the key username`);
-  const user = `${encodeURIComponent(values.username)}:${encodeURIComponent(values.password ?? "")}`;
+  const user = `${escaped(values.username)}:${escaped(values.password ?? "")}`;
   const path = `${url.pathname === "/" ? "" : url.pathname}${url.search}`;
   return `${url.protocol}//${user}@${url.host}${path}`;
+}
+
+/** A vault's JSON can hold half a character, which no URL can. */
+function escaped(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
 }
 
 /** The part of a proxy that needs no secret: whom it does not serve. */
