@@ -321,7 +321,14 @@ test("runner sets of older releases: the new one is made at once, the old ones d
   assert.ok(world.kube.find(EPHEMERAL_RUNNER_SETS, ARS));
   assert.equal(world.kube.find(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde")?.spec?.replicas, undefined);
   assert.equal(status(world).ars.status?.currentRunners, 2);
-  world.kube.change(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde", { status: { currentReplicas: 0 } });
+  // One that failed is no reason to stay.
+  const left = (running: number) => ({
+    status: { currentReplicas: running + 1, runningEphemeralRunners: running, failedEphemeralRunners: 1 },
+  });
+  world.kube.change(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde", left(1));
+  await world.pass();
+  assert.ok(world.kube.find(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde"), "its job is not done");
+  world.kube.change(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde", left(0));
   await world.pass();
   assert.equal(world.kube.find(EPHEMERAL_RUNNER_SETS, "arc-runners/linux-abcde"), undefined);
   await world.stop();
