@@ -109,7 +109,11 @@ table("a call that nobody can mean ends with 2 and one line", {
   "a command that is not there": { args: ["controler"], env: {}, says: /"controler"; is controller meant\?/ },
   "a flag that is not there": { args: ["controller", "--log-levl=info"], env: POD, says: /--log-levl; is --log-level/ },
   "a value that is none": { args: ["controller", "--log-level=loud"], env: POD, says: /--log-level.*loud/ },
-  "no namespace": { args: ["controller"], env: {}, says: /CONTROLLER_MANAGER_POD_NAMESPACE/ },
+  "no namespace": {
+    args: ["controller"],
+    env: { CONTROLLER_MANAGER_CONTAINER_IMAGE: "arc:test" },
+    says: /CONTROLLER_MANAGER_POD_NAMESPACE/,
+  },
   "an address that is none": {
     args: ["controller", "--metrics-addr=foo", "--kubeconfig=/nowhere"],
     env: POD,
