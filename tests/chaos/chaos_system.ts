@@ -18,6 +18,7 @@ import type { ListenerContext } from "../../src/sim/kubelet/listener_program.ts"
 import { until } from "../../src/sim/kubelet/signals.ts";
 import { SIMULATED_PAT, World } from "../../src/sim/world.ts";
 import { ChaosProcess } from "./chaos_process.ts";
+import { addTo, decisionsIn } from "./decisions.ts";
 import type { PlannedSet, WorldPlan } from "./plan.ts";
 
 export const CONTROLLER_NAMESPACE = "arc-systems";
@@ -70,6 +71,8 @@ export class ChaosSystem {
   readonly problems: string[] = [];
   readonly kubectl: HttpKubeClient;
   readonly #options: ChaosSystemOptions;
+  /** Of every controller that was ever started. */
+  readonly #metrics: Metrics[] = [];
   #names = 0;
   #closed = false;
 
@@ -184,6 +187,19 @@ export class ChaosSystem {
     this.ended(running, "killed", awayMs);
   }
 
+  /** What all controllers have decided, those that have ended too, by `controller/word`. */
+  async decisions(): Promise<ReadonlyMap<string, number>> {
+    const sum = new Map<string, number>();
+    for (const metrics of this.#metrics) addTo(sum, decisionsIn(await metrics.samples()));
+    return sum;
+  }
+
+  #newMetrics(): Metrics {
+    const metrics = new Metrics();
+    this.#metrics.push(metrics);
+    return metrics;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const running of [...this.running]) this.kill(running);
@@ -206,7 +222,7 @@ export class ChaosSystem {
       clock: process.clock,
       random: this.world.random,
       log: this.#log(name),
-      metrics: new Metrics(),
+      metrics: this.#newMetrics(),
       version: VERSION,
       concurrency: 50,
       hostname: name,

@@ -4,13 +4,14 @@ import process from "node:process";
 import { Worker } from "node:worker_threads";
 import { faultNames } from "./fault_table.ts";
 import { type ChaosOptions, chaosOptions, HELP } from "./options.ts";
+import { addTo, ELSEWHERE, possibleDecisions } from "./decisions.ts";
 import { planOf, type WorldPlan } from "./plan.ts";
 import { covers, joined, readRanges, writeRanges } from "./ranges.ts";
 import { runWorld } from "./run_world.ts";
 import { shrunk, withFaults } from "./shrink.ts";
 import type { Answer } from "./worker.ts";
 
-/** In so many worlds every fault of the table must have been felt. */
+/** In so many worlds every fault of the table must have been felt, and every decision taken. */
 const WORLDS_FOR_ALL = 300;
 
 /** Most of what a world makes is garbage at once: a roomy nursery spares a tenth of the time. */
@@ -41,6 +42,7 @@ async function many({ seeds, from, workers, state, stopAfter, lines, explain }: 
   const done = state === undefined ? [] : readRanges(state);
   const waiting = Array.from({ length: seeds }, (_, at) => from + at).filter((seed) => !covers(done, seed));
   const fired = new Map(faultNames().map(({ name }) => [name, 0]));
+  const decided = new Map(possibleDecisions().map((decision) => [decision, 0]));
   const failed: Answer[] = [];
   const sum = { worlds: 0, jobs: 0, lost: 0, made: 0 };
   const since = performance.now();
@@ -49,7 +51,8 @@ async function many({ seeds, from, workers, state, stopAfter, lines, explain }: 
     sum.jobs += answer.figures.jobs;
     sum.lost += answer.figures.lost;
     sum.made += answer.figures.made;
-    for (const [name, count] of answer.fired) fired.set(name, (fired.get(name) ?? 0) + count);
+    addTo(fired, answer.fired);
+    addTo(decided, answer.decided);
     if (answer.violation !== undefined) {
       failed.push(answer);
       say(`seed ${answer.seed} BROKEN: ${answer.violation}`);
@@ -58,11 +61,12 @@ async function many({ seeds, from, workers, state, stopAfter, lines, explain }: 
   });
   const seconds = (performance.now() - since) / 1000;
   say(`${sum.worlds} worlds in ${seconds.toFixed(0)} s: ${sum.jobs} jobs, ${sum.lost} lost, ${sum.made} runners`);
-  sayFaults(fired);
+  sayCounts("faults felt", fired);
+  sayCounts("decisions taken", decided);
   for (const { seed } of explain ? failed.slice(0, 1) : []) await tell(planOf(seed, faultNames()), lines);
-  const silent = [...fired].filter(([, count]) => count === 0).map(([name]) => name);
-  const missing = sum.worlds >= WORLDS_FOR_ALL ? silent : [];
-  if (missing.length > 0) say(`never felt: ${missing.join(", ")}`);
+  const zero = [...fired, ...decided].filter(([name, count]) => count === 0 && !Object.hasOwn(ELSEWHERE, name));
+  const missing = sum.worlds >= WORLDS_FOR_ALL ? zero.map(([name]) => name) : [];
+  if (missing.length > 0) say(`never felt or taken: ${missing.join(", ")}`);
   if (failed.length > 0 || missing.length > 0) return 1;
   if (state !== undefined) writeRanges(state, joined(done, [from, from + seeds - 1]));
   say("ok: nothing was broken");
@@ -110,9 +114,10 @@ function describe({ seed, listenerMode, controllers, sets, jobs, faults }: World
   return lines.join("\n");
 }
 
-function sayFaults(fired: ReadonlyMap<string, number>): void {
-  const width = Math.max(...[...fired.keys()].map((name) => name.length));
-  for (const [name, count] of fired) say(`  ${name.padEnd(width)} ${String(count).padStart(7)}`);
+function sayCounts(title: string, counts: ReadonlyMap<string, number>): void {
+  const width = Math.max(...[...counts.keys()].map((name) => name.length));
+  say(`${title}:`);
+  for (const [name, count] of counts) say(`  ${name.padEnd(width)} ${String(count).padStart(7)}`);
 }
 
 function say(text: string): void {

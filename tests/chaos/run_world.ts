@@ -14,6 +14,8 @@ export interface Outcome {
   readonly violation: string | undefined;
   /** How often each fault was felt. */
   readonly fired: ReadonlyMap<string, number>;
+  /** How often each decision was taken, by `controller/word`. */
+  readonly decided: ReadonlyMap<string, number>;
   readonly digest: string;
   /** Virtual time at the end, in ms. */
   readonly atMs: number;
@@ -80,6 +82,7 @@ export async function runWorld(plan: WorldPlan, options: RunOptions = {}): Promi
     plan,
     violation,
     fired: world.faults.fired,
+    decided: await system.decisions(),
     digest: world.timeline.digest,
     atMs: clock.monotonic(),
     timeline: world.timeline.lines(),

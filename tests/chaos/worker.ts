@@ -8,6 +8,7 @@ export interface Answer {
   readonly seed: number;
   readonly violation: string | undefined;
   readonly fired: ReadonlyMap<string, number>;
+  readonly decided: ReadonlyMap<string, number>;
   readonly figures: Figures;
   /** Virtual time at its end, in ms. */
   readonly atMs: number;
@@ -18,6 +19,6 @@ parentPort?.on("message", (seed: number) => {
 });
 
 async function answer(seed: number): Promise<Answer> {
-  const { violation, fired, figures, atMs } = await runWorld(planOf(seed, faultNames()));
-  return { seed, violation, fired, figures, atMs };
+  const { violation, fired, decided, figures, atMs } = await runWorld(planOf(seed, faultNames()));
+  return { seed, violation, fired, decided, figures, atMs };
 }
