@@ -19,6 +19,8 @@ import { SETS, SoakWorld } from "./world.ts";
 /** After the last job: what a lost runner and a back-off of five minutes take. */
 const PATIENCE_MS = 420_000;
 const TOKENS_MS = 20 * 60_000;
+/** Of fewer floors a line says nothing. */
+const LEAST_FLOORS = 5;
 
 async function main(): Promise<number> {
   const options = soakOptions(process.argv.slice(2));
@@ -34,7 +36,7 @@ async function main(): Promise<number> {
   world.beforeEnd = (pid) => watch.leave(pid);
   try {
     await soak(world, watch, options);
-    const problems = judged(watch, minutes * 20);
+    const problems = judged(watch, minutes * 20, mode);
     watch.close();
     problems.push(...await ended(world));
     for (const problem of problems) say(`BROKEN: ${problem}`);
@@ -88,7 +90,7 @@ async function repeat(ms: number, signal: AbortSignal, action: () => Promise<voi
 }
 
 /** What grew, and by how much; all trends are shown. */
-function judged(watch: Watch, since: number): string[] {
+function judged(watch: Watch, since: number, mode: SoakOptions["mode"]): string[] {
   say(
     `trends since ${
       (since / 60).toFixed(1)
@@ -107,9 +109,11 @@ function judged(watch: Watch, since: number): string[] {
   for (const name of new Set(growing.map((one) => one.process))) {
     watch.large(name).forEach((text) => say(`  ${name} ${text}`));
   }
-  const missing = verdicts.some(({ process }) => process === "controller")
-    ? []
-    : ["there are no samples of the controller"];
+  // what was not seen often enough is not known to stand still
+  const judgedNames = mode === "pod" ? ["controller", "listener"] : ["controller"];
+  const missing = judgedNames.filter((name) =>
+    !verdicts.some(({ process, trend }) => process === name && (trend?.points ?? 0) >= LEAST_FLOORS)
+  ).map((name) => `there are too few samples of the ${name} to judge it`);
   return [...growing.map(({ process, what }) => `${what} of the ${process} grow`), ...missing];
 }
 
