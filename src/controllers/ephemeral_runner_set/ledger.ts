@@ -21,6 +21,8 @@ interface Page {
   /** When each runner was first seen, while it is there. */
   readonly births: Map<string, Instant>;
   lastBirthAt?: Instant;
+  /** When each runner that GitHub refuses was first seen so, while it is there. */
+  readonly refusals: Map<string, Instant>;
   /** When a runner of the set was last given a job. */
   successAt?: Instant;
   /** The newest generation of the set that a job's facts name. */
@@ -64,7 +66,11 @@ export class Ledger {
     }
     if (after && is === "failed" && was !== "failed") this.#failed(page, after, before === undefined);
     if (before && after && !hasJob(before) && hasJob(after)) this.succeeded(setUid);
-    if (!after) page.births.delete(runner.metadata.uid);
+    if (is === "outdated" && was !== "outdated") page.refusals.set(runner.metadata.uid, now);
+    if (!after) {
+      page.births.delete(runner.metadata.uid);
+      page.refusals.delete(runner.metadata.uid);
+    }
     page.newestJobGeneration = Math.max(page.newestJobGeneration, after?.status?.jobSetGeneration ?? 0);
   }
 
@@ -111,6 +117,11 @@ export class Ledger {
     return this.#pages.get(setUid)?.lastBirthAt;
   }
 
+  /** When a runner was first seen to be refused: what its object says may be still to come, where a clock was set back. */
+  refusedAt(setUid: string, runnerUid: string): Instant | undefined {
+    return this.#pages.get(setUid)?.refusals.get(runnerUid);
+  }
+
   streakOf(setUid: string): Streak | undefined {
     return this.#pages.get(setUid)?.streak;
   }
@@ -150,7 +161,13 @@ export class Ledger {
   #page(setUid: string): Page {
     const known = this.#pages.get(setUid);
     if (known) return known;
-    const fresh: Page = { departures: [], births: new Map(), newestJobGeneration: 0, patience: PATIENCE };
+    const fresh: Page = {
+      departures: [],
+      births: new Map(),
+      refusals: new Map(),
+      newestJobGeneration: 0,
+      patience: PATIENCE,
+    };
     this.#pages.set(setUid, fresh);
     return fresh;
   }

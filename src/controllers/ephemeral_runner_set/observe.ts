@@ -220,9 +220,11 @@ export function staleOf(
     /** Failed runners that are kept. */
     readonly history: number;
     readonly successAt?: Instant;
+    /** When a runner was first seen to be refused. */
+    readonly refusedAt: (runnerUid: string) => Instant | undefined;
   },
 ): { readonly stale: Stored<EphemeralRunner>[]; readonly nextStale?: Instant; readonly deprecatedAt?: Instant } {
-  const { now, waits, revision, history, successAt = 0 } = at;
+  const { now, waits, revision, history, successAt = 0, refusedAt } = at;
   const newestFirst = (state: RunnerState) =>
     [...runners.by(BY_STATE, `${uid}/${state}`)].sort((a, b) => failedAt(b) - failedAt(a));
   const failed = newestFirst("failed");
@@ -237,7 +239,8 @@ export function staleOf(
   return {
     stale: [...old, ...over],
     ...(oldestKept ? { nextStale: failedAt(oldestKept) + waits.failedHistory } : {}),
-    ...(refused ? { deprecatedAt: Math.min(failedAt(refused), now) } : {}),
+    // A time that is still to come was written before the clock was set back: no trial waits for it.
+    ...(refused ? { deprecatedAt: Math.min(failedAt(refused), refusedAt(refused.metadata.uid) ?? now) } : {}),
   };
 }
 

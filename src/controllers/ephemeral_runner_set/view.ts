@@ -191,7 +191,8 @@ function historyOf(
 ) {
   const { stores: { runners } } = deps;
   const read = () => {
-    const at = { now, waits, revision, history: kept, successAt: ledger.successAt(uid) };
+    const refusedAt = (runner: string) => ledger.refusedAt(uid, runner);
+    const at = { now, waits, revision, history: kept, successAt: ledger.successAt(uid), refusedAt };
     const { deprecatedAt, ...rest } = staleOf(uid, runners, at);
     const deprecation = deprecatedAt === undefined ? undefined : { at: deprecatedAt };
     return { ...rest, trials: { streak: ledger.streakOf(uid), deprecation, lastBirthAt: ledger.lastBirthAt(uid) } };

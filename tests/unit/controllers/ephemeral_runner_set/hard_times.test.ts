@@ -127,3 +127,21 @@ story("GitHub stumbles while a surplus is removed: it is asked again, and not ea
   assert.equal(world.live.length, 1);
   assert.equal(world.service.registrations.size, 1);
 });
+
+story(
+  "a version is refused, then the clock is set back and the controller restarted: the next trial does not wait for it",
+  {},
+  async (world) => {
+    await idle(world, 1);
+    world.exit(world.idle[0]!, 7);
+    await world.clock.advance(10_000);
+    assert.equal(world.set?.status?.phase, "Running");
+    assert.deepEqual(world.runners.map(({ status }) => status?.phase), ["Outdated"]);
+    world.clock.jump(-7_200_000);
+    await world.restart();
+    await world.clock.advance(1_700_000);
+    assert.equal(world.runners.length, 1, "half an hour is not over");
+    await world.clock.advance(200_000);
+    assert.equal(world.runners.length, 2, "one is tried");
+  },
+);
