@@ -50,8 +50,11 @@ const TRIAL_WITHIN_MS = 70 * 60_000;
 const STANDSTILL_MS = 12 * 60_000;
 const JOBS_WITHIN_MS = 4 * 3_600_000;
 const LOOK_EVERY_MS = 2_000;
-/** A poll that hangs is dropped after 3 min, and a message that was lost on its way comes again after 5. */
-const CALM_MS = 330_000;
+/**
+ * A poll that hangs is dropped after 3 min, and a message that was lost on its way comes again after 5; that all is at
+ * rest is told when the poll after it ends with nothing.
+ */
+const CALM_MS = 390_000;
 const REST_MS = 5 * 60_000;
 /** Reads of a resync and renewals of tokens, for each scale set and process. */
 const CALLS_AT_REST = 40;
