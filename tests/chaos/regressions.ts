@@ -59,4 +59,13 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 678_343, name: "poll answer lost", seed: 647_710_433 },
     ],
   },
+  {
+    wrong: "a runner version that was refused once was never tried again after a restart with a clock set back",
+    seed: 163,
+    faults: [
+      { atMs: 305_667, name: "runner version refused", seed: 1_644_179_072 },
+      { atMs: 426_070, name: "clock jumps", seed: 757_317_199 },
+      { atMs: 950_218, name: "controller killed", seed: 1 },
+    ],
+  },
 ];

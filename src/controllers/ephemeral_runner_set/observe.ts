@@ -230,17 +230,19 @@ export function staleOf(
   const failed = newestFirst("failed");
   const old = failed.filter((runner, index) => index >= history || now - failedAt(runner) >= waits.failedHistory);
   const outdated = newestFirst("outdated");
+  // A time that is still to come was written before the clock was set back: no trial waits for it.
+  const outdatedAt = (runner: Stored<EphemeralRunner>) =>
+    Math.min(failedAt(runner), refusedAt(runner.metadata.uid) ?? now);
   const over = outdated.filter((runner, index) =>
     // The newest one says that GitHub refuses the version, whatever is kept for people.
-    index >= Math.max(1, history) || revisionOfRunner(runner) !== revision || failedAt(runner) < successAt
+    index >= Math.max(1, history) || revisionOfRunner(runner) !== revision || outdatedAt(runner) < successAt
   );
   const oldestKept = failed.filter((runner) => !old.includes(runner)).at(-1);
   const refused = outdated.find((runner) => !over.includes(runner));
   return {
     stale: [...old, ...over],
     ...(oldestKept ? { nextStale: failedAt(oldestKept) + waits.failedHistory } : {}),
-    // A time that is still to come was written before the clock was set back: no trial waits for it.
-    ...(refused ? { deprecatedAt: Math.min(failedAt(refused), refusedAt(refused.metadata.uid) ?? now) } : {}),
+    ...(refused ? { deprecatedAt: outdatedAt(refused) } : {}),
   };
 }
 

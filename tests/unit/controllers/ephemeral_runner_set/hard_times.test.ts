@@ -140,8 +140,9 @@ story(
     world.clock.jump(-7_200_000);
     await world.restart();
     await world.clock.advance(1_700_000);
-    assert.equal(world.runners.length, 1, "half an hour is not over");
+    const phases = () => world.runners.map(({ status }) => status?.phase);
+    assert.deepEqual(phases(), ["Outdated"], "half an hour is not over");
     await world.clock.advance(200_000);
-    assert.equal(world.runners.length, 2, "one is tried");
+    assert.deepEqual(phases(), ["Running"], "one was tried, and stays: nothing is refused any more");
   },
 );
