@@ -6,7 +6,7 @@ import type { Log } from "../lib/log.ts";
 import { KubeError } from "../k8s/errors.ts";
 import type { Executor, StepResult } from "./execute.ts";
 import type { Performer } from "./performer.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, Step } from "./plan.ts";
 import { Queue } from "./queue.ts";
 
 /** What a kind's controller consists of. */
@@ -49,12 +49,21 @@ export interface ControllerOptions {
   readonly observer?: ControllerObserver;
   /** Back-off of a key that fails. Default 5 ms doubling to 1000 s. */
   readonly backoff?: BackoffOptions;
-  /** A plan that finds no rest within so many rounds counts as a failure. Default 8. */
+  /** A plan that finds no rest within so many rounds, and does the same again, counts as a failure. Default 8. */
   readonly maxRounds?: number;
 }
 
 /** Rounds that a key may take before other due keys go first. */
 const FAIR_ROUNDS = 2;
+/** The pause of a key that has used all its rounds and gets on. */
+const BREATH_MS = 50;
+
+/** What a key has had so far without coming to rest. */
+interface Rounds {
+  readonly taken: number;
+  /** What its steps were done to. */
+  readonly touched: Set<string>;
+}
 
 /** Runs one {@link Reconciler}: each key until it is quiet, with bounded concurrency and per-key back-off. */
 export class Controller<Seen, Call = never> {
@@ -62,8 +71,8 @@ export class Controller<Seen, Call = never> {
   readonly #reconciler: Reconciler<Seen, Call>;
   readonly #options: ControllerOptions;
   readonly #log: Log;
-  /** Rounds already taken by keys that let others go first. */
-  readonly #rounds = new Map<string, number>();
+  /** What was done already for keys that let others go first. */
+  readonly #rounds = new Map<string, Rounds>();
 
   constructor(reconciler: Reconciler<Seen, Call>, options: ControllerOptions) {
     this.#reconciler = reconciler;
@@ -108,9 +117,9 @@ export class Controller<Seen, Call = never> {
   /** Observes, decides and executes until a plan has no steps. */
   async #untilQuiet(key: string): Promise<PassResult> {
     const { maxRounds = 8, clock, observer } = this.#options;
-    const before = this.#rounds.get(key) ?? 0;
+    const { taken, touched }: Rounds = this.#rounds.get(key) ?? { taken: 0, touched: new Set() };
     this.#rounds.delete(key);
-    for (let round = before + 1;; round++) {
+    for (let round = taken + 1;; round++) {
       const seen = await this.#reconciler.observe(key);
       if (seen === undefined) {
         this.queue.forget(key);
@@ -121,9 +130,15 @@ export class Controller<Seen, Call = never> {
       observer?.decided(this.name, plan.why);
       const changed = await this.#execute(key, plan);
       if (!changed) return this.#settle(key, plan);
-      if (round >= maxRounds) throw new Error(`no rest after ${round} rounds; the last plan was "${plan.why}"`);
-      if (round - before >= FAIR_ROUNDS && this.queue.due > 0) {
-        this.#rounds.set(key, round);
+      const isProgress = touch(touched, plan.steps);
+      if (round >= maxRounds) {
+        if (!isProgress) throw new Error(`no rest after ${round} rounds; the last plan was "${plan.why}"`);
+        // Much is to be done, and it gets done: others go first for a moment, and the count begins anew.
+        this.queue.add(key, BREATH_MS);
+        return "requeue_after";
+      }
+      if (round - taken >= FAIR_ROUNDS && this.queue.due > 0) {
+        this.#rounds.set(key, { taken: round, touched });
         this.queue.add(key);
         return "success";
       }
@@ -162,6 +177,18 @@ export class Controller<Seen, Call = never> {
       this.#log.debug("namespace is terminating", { key, retryInMs });
     } else this.#log.warn("reconcile failed", { key, error: messageOf(error), retryInMs });
   }
+}
+
+/** Takes down what steps are done to. @returns whether one of them is done to something new: a loop only repeats itself */
+function touch(touched: Set<string>, steps: readonly Step<unknown>[]): boolean {
+  const before = touched.size;
+  for (const step of steps) {
+    if (step.do === "event" || step.do === "perform") continue;
+    const { namespace = "", name = "" } = step.do === "create" ? step.object.metadata ?? {} : step.ref;
+    const subresource = step.do === "patch" ? step.subresource ?? "" : "";
+    touched.add(`${step.do} ${step.kind.plural}/${namespace}/${name}/${subresource}`);
+  }
+  return touched.size > before;
 }
 
 /** What several errors say, each message once: a refusal of 50 creations is one refusal. */

@@ -4,11 +4,12 @@ import { logOf } from "../../../src/lib/log.ts";
 import { Metrics } from "../../../src/lib/metrics.ts";
 import { VirtualClock } from "../../../src/lib/virtual_clock.ts";
 import { KubeError } from "../../../src/k8s/errors.ts";
+import { PODS } from "../../../src/k8s/resource.ts";
 import { Controller, type Reconciler } from "../../../src/runtime/controller.ts";
 import type { ExecutionResult, Executor } from "../../../src/runtime/execute.ts";
 import { MachineryMetrics } from "../../../src/runtime/metrics.ts";
 import { Performer } from "../../../src/runtime/performer.ts";
-import { act, perform, type Plan, type Step } from "../../../src/runtime/plan.ts";
+import { act, create, perform, type Plan, type Step } from "../../../src/runtime/plan.ts";
 import { rest } from "../../../src/runtime/plan.ts";
 
 const CHANGE: Step<string> = {
@@ -105,6 +106,25 @@ test("controller: a plan that finds no rest is a failure with back-off, and says
   assert.equal(world.count.get("n/a"), 8);
   assert.match(world.lines.at(-1)!, /warn reconcile failed no rest after 8 rounds; the last plan was "restless"/);
   await world.run(controller, 1);
+});
+
+test("controller: one that gets on with something new each round is no failure, however long it takes", async () => {
+  const world = new Counting();
+  const make = (at: number) => create(PODS, { metadata: { namespace: "n", name: `pod-${at}` } });
+  const controller = world.controller((count) => count < 30 ? act("create", make(count)) : rest("enough"));
+  controller.enqueue("n/a");
+  await world.run(controller, 1_000);
+  assert.equal(world.count.get("n/a"), 30);
+  assert.deepEqual(world.lines.filter((line) => !line.startsWith("debug")), []);
+});
+
+test("controller: one that makes the same again and again is a failure", async () => {
+  const world = new Counting();
+  const make = (at: number) => create(PODS, { metadata: { namespace: "n", name: `pod-${at % 3}` } });
+  const controller = world.controller((count) => act("create", make(count)));
+  controller.enqueue("n/a");
+  await world.run(controller, 4);
+  assert.match(world.lines.at(-1)!, /warn reconcile failed no rest after 8 rounds/);
 });
 
 test("controller: giving way to others does not reset the count of rounds", async () => {
