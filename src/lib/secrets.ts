@@ -61,9 +61,10 @@ function formsOf(value: string): Set<string> {
 /** What secrets look like that nobody has told us of. Each kind has a letter sequence that ordinary words do not have. */
 const SHAPES: readonly (readonly [shape: RegExp, instead: string])[] = [
   // GitHub's own: https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
-  [/\b(gh[pousr]|github_pat)_\w{6,}/g, HIDDEN],
+  // (it may stand behind a character that a URL escapes, whose last digit is no boundary)
+  [/(?<=\b|%[\da-fA-F]{2})(gh[pousr]|github_pat)_\w{6,}/g, HIDDEN],
   // base64 of `{"`: JWTs, and the configurations of runners
-  [/\bey[IJ][\w+/=-]{16,}(\.[\w-]+)*/g, HIDDEN],
+  [/(?<=\b|%[\da-fA-F]{2})ey[IJ][\w+/=-]{16,}(\.[\w-]+)*/g, HIDDEN],
   // a header that somebody has quoted
   [/\b(Bearer|RemoteAuth|Basic) [\w.~+/=-]{16,}/gi, `$1 ${HIDDEN}`],
   [/-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^"]*?(?:-----END \1PRIVATE KEY-----|(?=")|$)/g, HIDDEN],

@@ -3,7 +3,6 @@
  * all goes wrong that can, and everything that controllers and listeners say is searched for them.
  */
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { ODD_FAULTS } from "../../src/sim/faults/odd_faults.ts";
@@ -16,7 +15,7 @@ import type { AppParts } from "../../src/server/app.ts";
 import { createApp } from "../../src/server/app.ts";
 import { VaultError } from "../../src/vault/vault.ts";
 import { Vaults } from "../../src/vault/vaults.ts";
-import { Marked } from "../support/marked.ts";
+import { Marked, markWorld } from "../support/marked.ts";
 import { authority } from "../support/pki.ts";
 import { RUNNER_NAMESPACE, type ScaleSetSpec, SimSystem, type SystemOptions } from "../support/sim_system.ts";
 
@@ -253,15 +252,8 @@ async function live(story: Story, system: SimSystem, ears: Ears, random: Random)
 /** Secrets that have come up since, and the objects of the cluster as they are now. */
 function listen(system: SimSystem, ears: Ears): void {
   const { marked } = ears;
-  for (const token of system.world.service.tokens) marked.add("a token of the service", token);
+  markWorld(marked, system.world.service.tokens, system.objects<Secret>(SECRETS));
   for (const token of system.accountTokens) marked.add("a service account's token", token);
-  for (const { data = {} } of system.objects<Secret>(SECRETS)) {
-    for (const key of ["jitToken", "http_proxy", "https_proxy"]) {
-      const value = Buffer.from(data[key] ?? "", "base64").toString();
-      marked.add(key, value);
-      if (key === "jitToken") marked.add("what a JIT configuration says", Buffer.from(value, "base64").toString());
-    }
-  }
   const { secrets: _secrets, configmaps: _users, ...objects } = system.world.kube.snapshot();
   for (const [kind, list] of Object.entries(objects)) {
     for (const object of list) {

@@ -1,5 +1,6 @@
 /** Secrets that a test has put into a world, and whether a text holds one of them in any form that it may take. */
 import { Buffer } from "node:buffer";
+import type { Secret } from "../../src/k8s/resource.ts";
 
 /** Texts that share so many first characters with a form are looked at more closely. */
 const PREFIX = 8;
@@ -47,6 +48,18 @@ export class Marked {
       }
     }
     return found;
+  }
+}
+
+/** Marks what a world has made of secrets by itself: the service's tokens, and what stands in the cluster's Secrets. */
+export function markWorld(marked: Marked, tokens: Iterable<string>, secrets: readonly Secret[]): void {
+  for (const token of tokens) marked.add("a token of the service", token);
+  for (const { data = {} } of secrets) {
+    for (const key of ["jitToken", "http_proxy", "https_proxy"]) {
+      const value = Buffer.from(data[key] ?? "", "base64").toString();
+      marked.add(key, value);
+      if (key === "jitToken") marked.add("what a JIT configuration says", Buffer.from(value, "base64").toString());
+    }
   }
 }
 

@@ -48,6 +48,11 @@ table<{ text: string; shown: string }>("what looks like a secret is hidden thoug
   "a personal access token": { text: "bad token ghp_abcDEF0123456789", shown: "bad token ***" },
   "a fine-grained one": { text: "github_pat_11ABCDEFG0_xyzxyz!", shown: "***!" },
   "an installation token": { text: '{"token":"ghs_16C7e42F292c6912E7710c838347Ae178B4a"}', shown: '{"token":"***"}' },
+  "a token in a URL's parameter": {
+    text: "?to=%2Flogin%3Fkey%3Dghp_abcDEF0123456789",
+    shown: "?to=%2Flogin%3Fkey%3D***",
+  },
+  "a JWT behind an escaped quote": { text: `%22${JWT}%22`, shown: "%22***%22" },
   "a JWT": { text: `token=${JWT} expired`, shown: "token=*** expired" },
   "a runner's configuration": { text: `jit "${btoa('{".runner":"eyJhZ2VudElkIjoxfQ=="}')}"`, shown: 'jit "***"' },
   "a quoted header": { text: "authorization: Bearer abcdef0123456789abcdef", shown: "authorization: Bearer ***" },
