@@ -133,10 +133,21 @@ function starting(seen: Seen, pod: SeenPod, state: StateOf<"starting">, now: Ins
 }
 
 function running(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: Instant): RunnerPlan {
-  const { runner, memory, settings: { waits } } = seen;
+  const { mayPatchPods, patchPodsAt } = seen.settings;
   // First of all: until the pod is marked as busy it can be evicted.
   const tidings = tidingsFor(seen, pod);
-  if (tidings) return act("tell-pod", patch(PODS, podRef(seen, pod), { metadata: tidings }, { goneIsDone: true }));
+  if (!tidings) return untroubled(seen, pod, state, now);
+  if (mayPatchPods) {
+    return act("tell-pod", patch(PODS, podRef(seen, pod), { metadata: tidings }, { goneIsDone: true }));
+  }
+  const plan = untroubled(seen, pod, state, now);
+  if (patchPodsAt === undefined) return plan;
+  return { ...plan, requeueAfter: Math.min(plan.requeueAfter ?? Infinity, Math.max(1, patchPodsAt - now)) };
+}
+
+/** A running pod that needs to be told nothing. */
+function untroubled(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: Instant): RunnerPlan {
+  const { runner, memory, settings: { waits } } = seen;
   const runnerId = runner.status?.runnerId ?? memory.runnerId;
   // After a restart only the secret says under which id the runner is known; a failure to read it holds nothing up.
   if (runnerId === undefined && memory.secret === "unknown" && memory.failure?.call !== "readSecret") {
@@ -158,9 +169,7 @@ function running(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: Insta
 
 /** What a pod is still to be told of its runner's job. */
 function tidingsFor({ runner, memory, set, settings }: Seen, pod: SeenPod): Record<string, unknown> | undefined {
-  if (!hasJob(runner) || memory.completedSince !== undefined || pod.isDeleting || !settings.mayPatchPods) {
-    return undefined;
-  }
+  if (!hasJob(runner) || memory.completedSince !== undefined || pod.isDeleting) return undefined;
   const annotations = settings.annotatePods && !pod.saysJob ? jobAnnotationsOf(runner) : undefined;
   const labels = set?.protectsBusy && !pod.saysBusy ? busyLabelsOf(runner) : undefined;
   if (!annotations && !labels) return undefined;

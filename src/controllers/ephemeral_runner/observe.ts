@@ -32,8 +32,10 @@ export interface RunnerSettings {
   readonly waits: Waits;
   /** Whether pods are told of their runner's job. */
   readonly annotatePods: boolean;
-  /** False once the API server has forbidden it in the runner's namespace. */
+  /** False while the API server has forbidden it in the runner's namespace. */
   readonly mayPatchPods: boolean;
+  /** When it is tried again. */
+  readonly patchPodsAt?: Instant;
 }
 
 export interface Seen {

@@ -30,6 +30,12 @@ import { decide } from "./decide.ts";
 import { type Answer, type Call, Memories, type Memory } from "./memory.ts";
 import { digest, remember, type Seen, seenPod, witness } from "./observe.ts";
 
+/**
+ * An API server that has just started may refuse everything for want of rights: that pods may not be patched is believed
+ * when it has been said so often, each time after a longer wait.
+ */
+const SURE_REFUSALS = 6;
+
 export interface EphemeralRunnerDeps {
   readonly kube: KubeClient;
   readonly stores: {
@@ -80,6 +86,8 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
   readonly #memories = new Memories();
   /** Keys of runners whose pod a quota refuses, by namespace, longest first. */
   readonly #overQuota = new Map<string, Set<string>>();
+  /** When it was last said of a namespace that its pods may not be patched. */
+  readonly #toldForbidden = new Map<string, Instant>();
 
   constructor(deps: EphemeralRunnerDeps) {
     const { kube, stores: { pods }, services, book, clock, scaleSetGone, waits, wake } = deps;
@@ -139,6 +147,8 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     this.#share(memory, runner);
     const set = this.#setOf(runner);
     const protectsBusy = set !== undefined && (this.#deps.protectsBusy?.(set) ?? false);
+    const patchPodsAt = this.#patchPodsAt(namespace, protectsBusy);
+    const mayPatchPods = patchPodsAt !== undefined && patchPodsAt <= clock.now();
     const failures = Object.values(runner.status?.failures ?? {}).map((at) => instantOf(at) ?? 0);
     const own = instantOf(runner.metadata.deletionTimestamp);
     const setSince = instantOf(set?.metadata.deletionTimestamp);
@@ -161,15 +171,17 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
       mayBeRegistered: !book.wasBornHere(key) || book.wasRegistered(uid),
       released: book.isReleased(uid),
       asked: book.isAsked(uid),
-      settings: { version, waits, annotatePods, mayPatchPods: this.#mayPatchPods(namespace, protectsBusy) },
+      settings: { version, waits, annotatePods, mayPatchPods, ...(patchPodsAt !== undefined && { patchPodsAt }) },
     };
   }
 
-  /** What only informs is not tried again where it was forbidden; what protects a job is. */
-  #mayPatchPods(namespace: string, protectsBusy: boolean): boolean {
-    const { book, clock, waits } = this.#deps;
-    const forbiddenAt = book.podsForbiddenAt(namespace);
-    return forbiddenAt === undefined || (protectsBusy && clock.now() - forbiddenAt >= waits.resync);
+  /** When pods may be patched; undefined: not again. What only informs is given up where it stays forbidden. */
+  #patchPodsAt(namespace: string, protectsBusy: boolean): Instant | undefined {
+    const { book, waits } = this.#deps;
+    const refused = book.podsForbidden(namespace);
+    if (!refused) return 0;
+    if (refused.times >= SURE_REFUSALS && !protectsBusy) return undefined;
+    return refused.at + delayOf({ firstMs: waits.podRights, maxMs: waits.resync }, refused.times - 1);
   }
 
   /** The set that owns the runner, unless another has taken its name. */
@@ -212,12 +224,17 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     const runner = stores.runners.get(namespace, name);
     const set = { namespace, key: (runner && setKeyOf(runner)) ?? "" };
     if (result.ok) book.podPatched(set, undefined);
-    if (result.ok || !KubeError.is(result.error, "Forbidden")) return false;
-    if (book.podsForbiddenAt(namespace) === undefined) {
-      const error = messageOf(result.error);
-      this.#log.info("pods are not told of their jobs: no right to patch pods", { namespace, error });
-    }
-    book.podPatched(set, clock.now());
+    if (result.ok || !KubeError.is(result.error, "Forbidden", "Invalid", "BadRequest")) return false;
+    const now = clock.now();
+    const { times } = book.podsForbidden(namespace) ?? { times: 0 };
+    // What was under way when the first was refused is refused as well.
+    if (now < (this.#patchPodsAt(namespace, true) ?? 0)) return true;
+    book.podPatched(set, { times: times + 1, at: now });
+    const told = this.#toldForbidden.get(namespace);
+    if (times > 0 || (told !== undefined && now - told < this.#deps.waits.resync)) return true;
+    this.#toldForbidden.set(namespace, now);
+    const error = messageOf(result.error);
+    this.#log.info("pods are not told of their jobs: the API server forbids to patch them", { namespace, error });
     return true;
   }
 

@@ -56,7 +56,7 @@ export async function seenBudget(
   if (!isWanted && !isSaid && !memory.made) return undefined;
   const base = {
     ...(isWanted && { wanted: busyBudgetOf(set) }),
-    podsForbidden: book.podsForbiddenAt(namespace) !== undefined,
+    podsForbidden: book.podsForbidden(namespace) !== undefined,
   };
   const trouble = () => ({ ...base, problem: memory.problem, retryAt: memory.retryAt, told: memory.told });
   if (memory.problem && (memory.retryAt ?? 0) > now) return trouble();

@@ -1,6 +1,14 @@
 /** What this process knows of runners and their objects do not say: shared by the two controllers that look after them. */
 import type { Instant } from "../../lib/clock.ts";
 
+/** Refusals of patches of a namespace's pods, with no success in between. */
+export interface PatchRefusals {
+  /** Those of one moment count as one. */
+  readonly times: number;
+  /** The last of them. */
+  readonly at: Instant;
+}
+
 /** Names kept of runners that this process made: more than a process has alive. The oldest go first. */
 const MOST_BIRTHS = 20_000;
 
@@ -16,8 +24,8 @@ export class RunnerBook {
   readonly #released = new Set<string>();
   /** Set UID -> UIDs of its runners whose container has ended. */
   readonly #ended = new Map<string, Set<string>>();
-  /** Namespaces whose pods may not be patched, and when the API server said so last. */
-  readonly #unpatchable = new Map<string, Instant>();
+  /** Namespaces whose pods may not be patched, as far as we know. */
+  readonly #unpatchable = new Map<string, PatchRefusals>();
   readonly #listeners = new Set<(setKey: string) => void>();
 
   /** A runner of this key is about to be made, under a name that nobody had before. */
@@ -92,16 +100,16 @@ export class RunnerBook {
     return this.#ended.get(setUid) ?? NONE;
   }
 
-  /** When the API server last said that pods of a namespace may not be patched; undefined: they may, as far as we know. */
-  podsForbiddenAt(namespace: string): Instant | undefined {
+  /** That pods of a namespace may not be patched; undefined: they may, as far as we know. */
+  podsForbidden(namespace: string): PatchRefusals | undefined {
     return this.#unpatchable.get(namespace);
   }
 
   /** The API server has forbidden a patch of a pod, or let one pass. */
-  podPatched(set: { readonly key: string; readonly namespace: string }, forbiddenAt: Instant | undefined): void {
+  podPatched(set: { readonly key: string; readonly namespace: string }, forbidden: PatchRefusals | undefined): void {
     const { key, namespace } = set;
-    if (forbiddenAt === undefined && !this.#unpatchable.delete(namespace)) return;
-    if (forbiddenAt !== undefined) this.#unpatchable.set(namespace, forbiddenAt);
+    if (!forbidden && !this.#unpatchable.delete(namespace)) return;
+    if (forbidden) this.#unpatchable.set(namespace, forbidden);
     for (const listener of this.#listeners) listener(key);
   }
 

@@ -28,6 +28,7 @@ const TABLE = {
   quotaMost: [30_000, "the longest wait after a quota refused a pod"],
   quotaGivesUp: [600_000, "a runner whose pod a quota refuses for this long is replaced"],
   rights: [30_000, "a runner whose pod may not be made for want of rights is tried again for this long"],
+  podRights: [10_000, "the first wait after a patch of a pod was forbidden"],
   hookPods: [2_000, "pods and secrets of container hooks are looked for again after this time"],
   rollout: [600_000, "a replacement of an idle runner must be ready within this time"],
   secretRecheck: [30_000, "a secret that something is wrong with is read again this often"],

@@ -71,3 +71,16 @@ table<Case>("what a busy runner's pod is told", {
   assert.equal(annotations?.["karpenter.sh/do-not-disrupt"], example.annotated ? "true" : undefined);
   assert.equal(patches.length, example.labels || example.annotated ? 1 : 0);
 });
+
+table<{ readonly at?: number; readonly inMs: number | undefined }>("a pod that may not be patched now is told later", {
+  "at the time of the next try": { at: 5_000, inMs: 5_000 },
+  "never, where it is given up": { inMs: undefined },
+}, ({ at, inMs }) => {
+  const now = NOON + 60_000;
+  const patchPodsAt = at === undefined ? {} : { patchPodsAt: now + at };
+  const settings = { version: "1", waits: WAITS, annotatePods: true, mayPatchPods: false, ...patchPodsAt };
+  const plan = decide(seenOf({ why: "", runner: online(JOB), pod: pod(running()), seen: { settings } }, now), now);
+  assert.deepEqual(plan.steps, []);
+  if (inMs !== undefined) assert.equal(plan.requeueAfter, inMs);
+  else assert.ok(plan.requeueAfter === undefined || plan.requeueAfter > 60_000, `${plan.requeueAfter}`);
+});
