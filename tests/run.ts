@@ -4,7 +4,8 @@
  * `--deno` runs the same files under Deno.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -19,6 +20,8 @@ interface Group {
   readonly cluster?: boolean;
   /** Only where it is named: takes long. */
   readonly onRequest?: boolean;
+  /** Needs what all files of this group have noted down: those of this run, or of one whose folder ARC_RIGHTS names. */
+  readonly notesOf?: string;
 }
 
 const GROUPS: readonly Group[] = [
@@ -40,6 +43,7 @@ const GROUPS: readonly Group[] = [
     cluster: true,
     onRequest: true,
   },
+  { name: "rights", files: "tests/rights/**/*.test.ts", together: false, notesOf: "cluster" },
 ];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -61,8 +65,16 @@ if (unknown.length > 0) {
 
 const hasControlPlane = controlPlaneBinaries();
 const failed: string[] = [];
+/** The groups that have run with all their files, and well. */
+const whole = new Set<string>();
+/** Where tests of clusters note which rights were used. */
+let notes = process.env.ARC_RIGHTS || undefined;
+const isNamed = (group: string | undefined) => wanted.some(({ name }) => name === group);
 for (const group of GROUPS) {
-  if (wanted.length > 0 ? !wanted.includes(group) : group.onRequest || (onDeno && !group.together)) continue;
+  const { name: title, notesOf } = group;
+  if (wanted.length > 0 ? !isNamed(title) && !isNamed(notesOf) : group.onRequest || (onDeno && !group.together)) {
+    continue;
+  }
   const files = filesOf(group).filter((file) => names.length === 0 || names.includes(nameOf(file)));
   if (files.length === 0) continue;
   if (group.cluster && !hasControlPlane) {
@@ -71,8 +83,19 @@ for (const group of GROUPS) {
     );
     continue;
   }
+  // Named alone it runs all the same, and says what is missing.
+  const isAlone = isNamed(title) && !isNamed(notesOf);
+  if (notesOf && !whole.has(notesOf) && !isAlone) {
+    console.log(`== ${title}: not run: it needs a run of all of ${notesOf} that went well`);
+    continue;
+  }
+  if (group.cluster && notes === undefined) {
+    notes = mkdtempSync(join(tmpdir(), "arc-rights-"));
+    console.log(`the rights that are used are noted in ${notes}: ARC_RIGHTS for a later run of rights alone`);
+  }
   console.log(`== ${group.name}: ${files.length} files on ${onDeno ? "Deno" : `Node ${process.version}`}`);
   if (!run(group, files)) failed.push(group.name);
+  else if (files.length === filesOf(group).length) whole.add(group.name);
 }
 if (failed.length > 0) {
   console.error(`failed: ${failed.join(", ")}`);
@@ -91,7 +114,7 @@ function run(group: Group, files: readonly string[]): boolean {
       `--test-reporter=${join(root, "tests/support/reporter.ts")}`,
       ...files,
     ];
-  const env = { ...process.env, NO_COLOR: "1" };
+  const env = { ...process.env, NO_COLOR: "1", ...(notes === undefined ? {} : { ARC_RIGHTS: notes }) };
   const out = onDeno ? "pipe" : "inherit";
   const { status, stdout } = spawnSync(program!, rest, {
     cwd: root,

@@ -1,6 +1,6 @@
 /** The controller's chart: which objects there are, how they are called and labelled, and the rights they give. */
 import { CHART_VERSION, chartTable, CONTROLLER_CHART, sayWhenThereIsNoHelm } from "../support/charts.ts";
-import { CLUSTER_RULES, LEADER_RULES, LISTENER_RULES } from "../support/rbac.ts";
+import { CLUSTER_RULES, LEADER_RULES, LISTENER_RULES, OWN_EXTRA_RULES } from "../support/rbac.ts";
 
 sayWhenThereIsNoHelm();
 
@@ -245,7 +245,7 @@ chartTable("rights of the controller", CONTROLLER_CHART, {
   "beyond the original's": {
     facts: {
       "manager_extra_role#metadata": { name: "arc-gha-rs-controller-extra", namespace: "arc-systems" },
-      "manager_extra_role#rules": [rule("", "pods", ["patch"]), rule("", "events", ["create", "patch"])],
+      "manager_extra_role#rules": OWN_EXTRA_RULES,
       "manager_extra_role_binding#subjects": [SUBJECT],
       "manager_extra_role_binding#roleRef": roleRef("Role", "arc-gha-rs-controller-extra"),
     },

@@ -13,6 +13,10 @@ export interface Audited {
   readonly status: number;
   /** RBAC said no: a quota or a namespace that ends answers 403 too. */
   readonly forbidden: boolean;
+  /** The role by which RBAC said yes; empty without one. */
+  readonly role: string;
+  /** The User-Agent. */
+  readonly agent: string;
   readonly uri: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -23,6 +27,7 @@ interface Line {
   readonly stage: string;
   readonly verb: string;
   readonly requestURI: string;
+  readonly userAgent?: string;
   readonly user: { readonly username?: string };
   readonly objectRef?: {
     readonly resource?: string;
@@ -91,6 +96,8 @@ function auditedOf(line: Line): Audited {
     namespace,
     name,
     status: line.responseStatus?.code ?? 0,
+    role: / of (\w+ "[^"]+") to /.exec(line.annotations?.["authorization.k8s.io/reason"] ?? "")?.[1] ?? "",
+    agent: line.userAgent ?? "",
     forbidden: line.annotations?.["authorization.k8s.io/decision"] === "forbid",
     uri: line.requestURI,
     at: Date.parse(line.requestReceivedTimestamp),

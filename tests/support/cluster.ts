@@ -355,7 +355,7 @@ export class Cluster {
     this.service.close();
     await this.#server.close();
     const strange = strangeKeysOfRunnerSets(this.audit);
-    noteRights(this.audit);
+    noteRights(this.audit, { arcsAlone: this.#made.length > 0 });
     await this.plane.stop();
     if (process.env.ARC_KEEP) console.log(`logs: ${this.#directory}`);
     else rmSync(this.#directory, { recursive: true, force: true });

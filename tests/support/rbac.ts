@@ -1,6 +1,7 @@
 /** The rights that the charts give: no test of the shipped program runs it with more. */
 
-interface Rule {
+/** One rule of a role. */
+export interface Rule {
   readonly apiGroups: string[];
   readonly resources: string[];
   readonly verbs: string[];
@@ -59,7 +60,10 @@ export const SCALE_SET_RULES: readonly Rule[] = [
   }),
 ];
 
-/** What `rbac.extra` of that chart adds. */
+/** What `rbac.extra` of the controller's chart adds in its own namespace. */
+export const OWN_EXTRA_RULES: readonly Rule[] = rules("", { pods: "patch", events: "create patch" });
+
+/** What `rbac.extra` of a scale set's chart adds in its namespace. */
 export const EXTRA_RULES: readonly Rule[] = [
   ...rules("", { pods: "patch", events: "create patch" }),
   ...rules("policy", { poddisruptionbudgets: "create delete get patch" }),
