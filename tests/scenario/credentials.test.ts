@@ -75,6 +75,45 @@ test("a token is revoked before there is another: the listener's pod gets the ne
     assert.deepEqual(system.listenerExits, [], "it waits, and does not end");
   }));
 
+story("a token is revoked while a session lives: who makes runners says it of the scale set", {
+  credentials: PATS,
+}, async (system) => {
+  await system.scaleSet("linux", { maxRunners: 10 });
+  const { controls } = system.world.service;
+  controls.revokePat("ghp_simulated");
+  controls.expireTokens("admin");
+  await system.run(60_000);
+  assert.equal(system.condition("linux", "Ready"), "True Ready", "nobody has asked GitHub for anything yet");
+  system.queueJobs("linux", 3);
+  const says = (what: string) => () => system.condition("linux", "Ready") === what;
+  await system.until("the scale set says it", says("False Unauthorized"), 60_000);
+  await system.run(1_200_000);
+  assert.equal(system.condition("linux", "Ready"), "False Unauthorized");
+  controls.revokePat("ghp_simulated", false);
+  await system.until("it is well again", says("True Ready"), 330_000);
+  await system.allDone(330_000);
+  await system.quiet();
+  system.assertEachJobOnce();
+});
+
+story("a secret is deleted while a session lives: who makes runners says it of the scale set", {}, async (system) => {
+  await system.scaleSet("linux", { maxRunners: 10 });
+  const ref = { namespace: RUNNER_NAMESPACE, name: "github" };
+  const secret = await system.done(system.kubectl.get(SECRETS, ref));
+  await system.done(system.kubectl.delete(SECRETS, { ...ref, uid: secret.metadata.uid }));
+  await system.run(660_000);
+  system.queueJobs("linux", 3);
+  const says = (what: string) => () => system.condition("linux", "Ready") === what;
+  await system.until("the scale set says it", says("False SecretNotFound"), 60_000);
+  const { labels, name, namespace } = secret.metadata;
+  await system.done(
+    system.kubectl.create(SECRETS, { ...secret, metadata: { name, namespace, labels } }),
+  );
+  await system.until("it is well again", says("True Ready"), 330_000);
+  await system.allDone(330_000);
+  system.assertEachJobOnce();
+});
+
 story("tokens end before their time, again and again", {}, async (system) => {
   await system.scaleSet("linux", { maxRunners: 10 });
   for (let round = 0; round < 6; round++) {

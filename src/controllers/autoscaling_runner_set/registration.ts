@@ -20,7 +20,8 @@ export interface Registration {
 
 /**
  * The scale set is looked at once in the life of a process, again when what is wanted has changed, and when somebody
- * was told that it is gone. Until then, and while the service can't be reached, what the annotations say is believed.
+ * was told that it is gone or that its credentials are refused. Until then, and while the service can't be reached, what
+ * the annotations say is believed.
  */
 export function registrationOf(seen: Observed, now: Instant): Registration {
   const { github } = seen;

@@ -20,7 +20,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { RunnerBook } from "../shared/runner_book.ts";
 import { setKeyOf } from "../shared/runner_state.ts";
 import type { ScaleSetGone } from "../shared/scale_set_gone.ts";
-import type { GithubSource, Services } from "../shared/services.ts";
+import { type GithubSource, type Services, SourceError } from "../shared/services.ts";
 import { runnerIdOf, workFolderOf } from "./build.ts";
 import type { Answer, Call } from "./memory.ts";
 
@@ -108,7 +108,7 @@ export class Calls {
       return jit;
     } catch (error) {
       const setKey = setKeyOf(runner);
-      if (ServiceError.is(error, "ScaleSetNotFound") && setKey) scaleSetGone.report(setKey, scaleSetId);
+      if (isOfScaleSet(error) && setKey) scaleSetGone.report(setKey, scaleSetId);
       throw error;
     }
   }
@@ -191,6 +191,11 @@ export class Calls {
     }));
     return left.some(Boolean);
   }
+}
+
+/** Whether a refusal is about the whole scale set: the scale set's own controller finds out, and says so on the object. */
+function isOfScaleSet(error: unknown): boolean {
+  return error instanceof SourceError || ServiceError.is(error, "ScaleSetNotFound", "Unauthorized", "Forbidden");
 }
 
 /** A registration under our name in our scale set is a leftover of a try whose answer got lost. */
