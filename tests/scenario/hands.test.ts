@@ -1,0 +1,205 @@
+/** Others have a hand in what is ours: finalizers of theirs hold it, ours are taken away, calls are overtaken by a deletion. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  AUTOSCALING_LISTENERS,
+  AUTOSCALING_RUNNER_SETS,
+  EPHEMERAL_RUNNER_SETS,
+  EPHEMERAL_RUNNERS,
+} from "../../src/api/kinds.ts";
+import { FINALIZERS } from "../../src/api/names.ts";
+import { type KubeObject, refOf, type Resource, ROLES, type Stored } from "../../src/k8s/resource.ts";
+import { SimSystem, type SystemOptions } from "../support/sim_system.ts";
+
+function story(name: string, options: SystemOptions, tell: (system: SimSystem) => Promise<void>): void {
+  for (const listenerMode of ["pod", "embedded"] as const) {
+    test(`${name} (${listenerMode})`, () => SimSystem.story({ ...options, listenerMode }, tell));
+  }
+}
+
+const THEIRS = "audit.example.com/keep";
+const OURS: readonly string[] = Object.values(FINALIZERS);
+
+const idle = (system: SimSystem) => system.service("linux")?.statistics.totalIdleRunners;
+
+/** Sets the finalizers of an object, as a person with kubectl or somebody else's controller. */
+async function finalizers<T extends KubeObject>(
+  system: SimSystem,
+  kind: Resource<T>,
+  object: Stored<T>,
+  wanted: readonly string[] | null,
+): Promise<void> {
+  await system.done(system.kubectl.patch(kind, refOf(object), { metadata: { finalizers: wanted } }));
+}
+
+async function hold<T extends KubeObject>(system: SimSystem, kind: Resource<T>, object: Stored<T>): Promise<void> {
+  await finalizers(system, kind, object, [...object.metadata.finalizers ?? [], THEIRS]);
+}
+
+/** What is held by others alone is left alone; then it is let go. */
+async function leftAlone<T extends KubeObject>(system: SimSystem, kind: Resource<T>, name: string): Promise<void> {
+  const there = () => system.object(kind, name);
+  const ours = () => there()?.metadata.finalizers?.filter((one) => OURS.includes(one)).length;
+  await system.until(`of ${kind.kind} ${name} our finalizers are gone`, () => ours() === 0);
+  await system.run(5_000);
+  const mark = system.world.timeline.count;
+  await system.run(60_000);
+  assert.deepEqual(there()?.metadata.finalizers, [THEIRS]);
+  const writes = system.requests(mark).filter(({ client, what }) =>
+    client === "arc-controller" && /^(create|patch|update|delete) (?!events)/.test(what)
+  );
+  assert.deepEqual(writes, [], "nothing is written about it");
+  await finalizers(system, kind, there()!, null);
+}
+
+story("objects that others hold are cleaned up around, and left alone", {}, async (system) => {
+  await system.scaleSet("linux", { minRunners: 1 });
+  await system.until("one stands ready", () => idle(system) === 1);
+  const [runner] = system.runners();
+  const listener = system.listenerOf("linux")!;
+  await hold(system, AUTOSCALING_RUNNER_SETS, system.ars("linux")!);
+  await hold(system, EPHEMERAL_RUNNER_SETS, system.runnerSet("linux")!);
+  await hold(system, EPHEMERAL_RUNNERS, runner!);
+  await hold(system, AUTOSCALING_LISTENERS, listener);
+  await system.deleteScaleSet("linux");
+  await leftAlone(system, AUTOSCALING_LISTENERS, listener.metadata.name);
+  assert.deepEqual(system.listenerPods(), []);
+  assert.equal(system.service("linux")?.sessionOwner, undefined, "its session is closed");
+  await leftAlone(system, EPHEMERAL_RUNNERS, runner!.metadata.name);
+  assert.deepEqual(system.runnerPods(), []);
+  assert.deepEqual(system.world.service.registrations(), []);
+  await leftAlone(system, EPHEMERAL_RUNNER_SETS, "linux");
+  await leftAlone(system, AUTOSCALING_RUNNER_SETS, "linux");
+  await system.run(2_000);
+  assert.deepEqual(Object.values(system.world.report().leftovers).flat(), []);
+});
+
+test("a listener's role that others hold is waited for, then all goes on", () =>
+  SimSystem.story({}, async (system) => {
+    await system.scaleSet("linux");
+    const role = system.object(ROLES, system.listenerOf("linux")!.metadata.name)!;
+    await hold(system, ROLES, role);
+    await system.deleteScaleSet("linux");
+    await system.run(60_000);
+    assert.deepEqual(system.listenerPods(), [], "its pod has gone");
+    assert.ok(system.listenerOf("linux"), "its object waits for the role");
+    assert.ok(system.service("linux"), "and the scale set for the listener");
+    await finalizers(system, ROLES, system.object(ROLES, role.metadata.name)!, null);
+    await system.until("all is gone", () => system.ars("linux") === undefined, 15_000);
+    await system.run(2_000);
+    assert.deepEqual(Object.values(system.world.report().leftovers).flat(), []);
+  }));
+
+story("a scale set that somebody makes vanish leaves nothing in the cluster", {}, async (system) => {
+  await system.scaleSet("linux", { minRunners: 2 });
+  await system.until("two stand ready", () => idle(system) === 2);
+  const [controller] = system.controllers;
+  controller!.stop();
+  await system.until("the controller has ended", () => controller!.end !== undefined);
+  await finalizers(system, AUTOSCALING_RUNNER_SETS, system.ars("linux")!, null);
+  await system.deleteScaleSet("linux");
+  assert.equal(system.ars("linux"), undefined);
+  system.startController();
+  await system.until(
+    "nothing is left",
+    () => system.objects(AUTOSCALING_LISTENERS).length + system.objects(EPHEMERAL_RUNNER_SETS).length === 0,
+    120_000,
+  );
+  await system.run(5_000);
+  const { scaleSets: _theirs, ...leftovers } = system.world.report().leftovers;
+  assert.deepEqual(Object.values(leftovers).flat(), [], "only the scale set at GitHub, which nobody knows any more");
+});
+
+story("finalizers that somebody takes off a runner come back, and its job is finished", {}, async (system) => {
+  await system.scaleSet("linux", { maxRunners: 5 });
+  system.queueJobs("linux", 1, { durationMs: 30_000 });
+  await system.until("it runs", () => system.service("linux")?.statistics.totalRunningJobs === 1);
+  await system.run(1_000);
+  const [runner] = system.runners();
+  await finalizers(system, EPHEMERAL_RUNNERS, runner!, null);
+  await system.run(1_000);
+  const back = system.runners()[0]!;
+  assert.deepEqual(back.metadata.finalizers, runner!.metadata.finalizers);
+  await system.done(system.kubectl.delete(EPHEMERAL_RUNNERS, refOf(back)));
+  await system.run(5_000);
+  assert.equal(system.runners().length, 1, "a deletion waits for the job again");
+  await system.allDone();
+  await system.quiet();
+  system.assertEachJobOnce();
+});
+
+test("another template of the listener is another pod: the session is handed on, and no job sees it", () =>
+  SimSystem.story({}, async (system) => {
+    await system.scaleSet("linux", { minRunners: 1, maxRunners: 20 });
+    await system.until("one stands ready", () => idle(system) === 1);
+    system.queueJobs("linux", 4, { durationMs: 10_000 });
+    await system.run(1_000);
+    const [former] = system.listenerPods();
+    const containers = [{ name: "listener", resources: { limits: { memory: "256Mi" } } }];
+    await system.patchScaleSet("linux", { spec: { listenerTemplate: { spec: { containers } } } });
+    const replaced = () => system.listenerPods().find(({ metadata }) => metadata.uid !== former!.metadata.uid);
+    await system.until("there is another pod", () => replaced() !== undefined, 60_000);
+    assert.equal(replaced()?.spec?.containers[0]?.resources?.limits?.memory, "256Mi");
+    system.queueJobs("linux", 4);
+    await system.allDone();
+    await system.until("it is ready", () => system.condition("linux", "Ready") === "True Ready");
+    await system.until("one stands ready", () => idle(system) === 1 && system.runners().length === 1, 60_000);
+    system.assertEachJobOnce();
+    assert.equal(system.listenerPods().length, 1);
+    assert.deepEqual(system.listenerExits, [0], "the former one closed its session");
+    assert.equal(system.world.service.ledger.sessions.length, 2);
+  }));
+
+const MAKES_SCALE_SET = /\/_apis\/runtime\/runnerscalesets$/;
+
+story("a scale set that is deleted while GitHub is still making it is deleted there too", {}, async (system) => {
+  const heal = system.world.network.inject({
+    name: "GitHub answers late",
+    matches: ({ method, url }) => method === "POST" && MAKES_SCALE_SET.test(url.pathname),
+    effect: { kind: "late-answer", ms: 10_000 },
+  });
+  await system.createScaleSet("linux");
+  await system.until("GitHub has it", () => system.service("linux") !== undefined);
+  const { id } = system.service("linux")!;
+  const away = system.world.network.inject({
+    name: "GitHub deletes nothing",
+    matches: ({ method, server }) => method === "DELETE" && server.startsWith("github"),
+    effect: { kind: "status", status: 503 },
+  });
+  await system.deleteScaleSet("linux");
+  await system.run(15_000);
+  assert.equal(system.ars("linux")?.metadata.annotations?.["runner-scale-set-id"], String(id), "what is to be deleted");
+  assert.equal(system.runnerSet("linux"), undefined);
+  // The id is all that the next controller has to go by.
+  for (const controller of system.controllers) controller.kill();
+  heal();
+  system.startController();
+  await system.run(5_000);
+  assert.ok(system.service("linux"));
+  away();
+  await system.until("the scale set is gone", () => system.ars("linux") === undefined, 120_000);
+  assert.equal(system.service("linux"), undefined);
+  assert.equal(system.world.service.ledger.callsOf("scaleset.create"), 1);
+});
+
+story("a runner that ends before GitHub's leave has come back is no failure", {}, async (system) => {
+  await system.scaleSet("linux", { minRunners: 3 });
+  await system.until("three stand ready", () => idle(system) === 3);
+  system.world.network.inject({
+    name: "GitHub answers late",
+    matches: ({ method, url }) => method === "DELETE" && /\/agents\/\d+$/.test(url.pathname),
+    effect: { kind: "late-answer", ms: 15_000 },
+  });
+  await system.patchScaleSet("linux", { spec: { minRunners: 1 } });
+  await system.until("GitHub has let two go", () => idle(system) === 1, 90_000);
+  await system.until("their containers have ended", () => endedPods(system) === 2, 10_000);
+  await system.run(12_000);
+  assert.equal(system.runners().length, 3, "GitHub's word is waited for");
+  await system.until("one is left", () => system.runners().length === 1 && system.runnerPods().length === 1, 30_000);
+  await system.run(60_000);
+  assert.equal(system.made, 3);
+  assert.deepEqual(system.events().filter(({ reason }) => /^Runner(Failed|Lost)$/.test(reason ?? "")), []);
+});
+
+const endedPods = (system: SimSystem) =>
+  system.runnerPods().filter(({ status }) => status?.phase === "Succeeded" || status?.phase === "Failed").length;
