@@ -16,4 +16,6 @@ test("a world is the same each time, to the byte", async () => {
   const first = await runWorld(plan, { timelineLines: 10 });
   const again = await runWorld(plan, { timelineLines: 10 });
   assert.equal(again.digest, first.digest);
+  const untold = await runWorld(plan);
+  assert.deepEqual([untold.atMs, untold.figures], [first.atMs, first.figures], "and told or not, it is the same");
 });
