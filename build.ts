@@ -6,8 +6,10 @@
  * --out=FOLDER     instead of dist
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
+import { join } from "node:path";
 import process from "node:process";
 import { build, type Plugin } from "esbuild";
 import manifest from "./package.json" with { type: "json" };
@@ -15,8 +17,8 @@ import { bundledPackages, type BundleInputs, PINNED_NODES, pinnedNode } from "./
 import { licensesOf, sbomOf } from "./scripts/sbom.ts";
 
 const OUT = process.argv.find((argument) => argument.startsWith("--out="))?.slice("--out=".length) || "dist";
-const BUNDLE = `${OUT}/arc.mjs`;
-const EXECUTABLE = `${OUT}/arc`;
+/** What is made, in the order in which it takes its place. */
+const FILES = { sbom: "sbom.json", licenses: "LICENSES.txt", bundle: "arc.mjs", executable: "arc" } as const;
 
 /** Flags of the Node inside the executable: TypeScript lines in stacks; half the memory after a burst for 10 % of its time. */
 const EXEC_ARGV = ["--enable-source-maps", "--max-semi-space-size=2"];
@@ -79,10 +81,12 @@ function commitOf(): string {
 
 const VERSION = process.env["ARC_VERSION"] || manifest.version;
 
-async function bundle(): Promise<BundleInputs> {
-  const { metafile } = await build({
+/** @param work the folder to write to; paths in the source map are right where the bundle will be in the end */
+async function bundle(work: string): Promise<BundleInputs> {
+  const { metafile, outputFiles } = await build({
     entryPoints: ["src/main.ts"],
-    outfile: BUNDLE,
+    outfile: join(OUT, FILES.bundle),
+    write: false,
     bundle: true,
     splitting: false,
     platform: "node",
@@ -102,23 +106,25 @@ async function bundle(): Promise<BundleInputs> {
     banner: { js: REQUIRE },
     plugins: [withoutUnused, builtinsOnDemand],
   });
+  writeFileSync(join(work, FILES.bundle), outputFiles[0]!.contents);
   return metafile;
 }
 
 /** What is in the bundle: for those who audit it, and for those who pass it on. */
-function inventory(inputs: BundleInputs): void {
+function inventory(work: string, inputs: BundleInputs): void {
   const packages = bundledPackages(inputs);
   const node = pinnedNode();
   const { name, license } = manifest;
   const sbom = sbomOf({ name, version: VERSION, license }, packages, node);
-  writeFileSync(`${OUT}/sbom.json`, `${JSON.stringify(sbom, undefined, 1)}\n`);
-  writeFileSync(`${OUT}/LICENSES.txt`, licensesOf(node ? [...packages, node] : packages));
+  writeFileSync(join(work, FILES.sbom), `${JSON.stringify(sbom, undefined, 1)}\n`);
+  writeFileSync(join(work, FILES.licenses), licensesOf(node ? [...packages, node] : packages));
 }
 
 /** Injects the bundle into a stripped copy of Node. Stripping comes first: afterwards it would cut the program off. */
-function executable(node: string): void {
-  const base = `${OUT}/.node`;
-  const config = `${OUT}/.sea.json`;
+function executable(work: string, node: string): void {
+  const base = join(work, "node");
+  const config = join(work, "sea.json");
+  const output = join(work, FILES.executable);
   copyFileSync(node, base);
   chmodSync(base, 0o755);
   try {
@@ -129,38 +135,42 @@ function executable(node: string): void {
     console.log("strip (binutils) is not installed: the executable stays larger than it need be");
   }
   const settings = {
-    main: BUNDLE,
+    main: join(work, FILES.bundle),
     mainFormat: "module",
     executable: base,
-    output: EXECUTABLE,
+    output,
     useCodeCache: true,
     disableExperimentalSEAWarning: true,
     execArgv: EXEC_ARGV,
   };
   writeFileSync(config, JSON.stringify(settings));
-  rmSync(EXECUTABLE, { force: true });
-  try {
-    execFileSync(node, ["--build-sea", config], { stdio: ["ignore", "pipe", "inherit"] });
-  } finally {
-    rmSync(base);
-    rmSync(config);
-  }
-  chmodSync(EXECUTABLE, 0o755);
+  execFileSync(node, ["--build-sea", config], { stdio: ["ignore", "pipe", "inherit"] });
+  chmodSync(output, 0o755);
 }
 
-function report(path: string): void {
-  console.log(`${path}  ${(statSync(path).size / 1e6).toFixed(1)} MB`);
+/** Puts in its place what has been made: whoever runs what was there before goes on with that. */
+function place(work: string): void {
+  for (const name of Object.values(FILES)) {
+    if (!existsSync(join(work, name))) continue;
+    const path = join(OUT, name);
+    renameSync(join(work, name), path);
+    if (name === FILES.bundle || name === FILES.executable) {
+      console.log(`${path}  ${(statSync(path).size / 1e6).toFixed(1)} MB`);
+    }
+  }
 }
 
 mkdirSync(OUT, { recursive: true });
-inventory(await bundle());
-report(BUNDLE);
-if (!process.argv.includes("--bundle-only")) {
-  const node = PINNED_NODES.map((folder) => `${folder}/bin/node`).find((path) => existsSync(path));
-  if (node) {
-    executable(node);
-    report(EXECUTABLE);
-  } else {
-    console.log("no executable: the Node that package.json pins has no build for this machine");
+// A folder of its own: two builds at a time don't meet, and nobody sees half an executable.
+const work = mkdtempSync(join(OUT, ".build-"));
+try {
+  inventory(work, await bundle(work));
+  if (!process.argv.includes("--bundle-only")) {
+    const node = PINNED_NODES.map((folder) => `${folder}/bin/node`).find((path) => existsSync(path));
+    if (node) executable(work, node);
+    else console.log("no executable: the Node that package.json pins has no build for this machine");
   }
+  place(work);
+} finally {
+  rmSync(work, { recursive: true, force: true });
 }

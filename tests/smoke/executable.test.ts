@@ -105,7 +105,13 @@ table("called by the name of a program that it replaces", {
   assert.match(out, says);
 });
 
-table("a call that nobody can mean ends with 2 and one line", {
+interface Call {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly says: RegExp;
+}
+
+table<Call>("a call that nobody can mean ends with 2 and one line", {
   "a command that is not there": { args: ["controler"], env: {}, says: /"controler"; is controller meant\?/ },
   "a flag that is not there": { args: ["controller", "--log-levl=info"], env: POD, says: /--log-levl; is --log-level/ },
   "a value that is none": { args: ["controller", "--log-level=loud"], env: POD, says: /--log-level.*loud/ },
