@@ -118,6 +118,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     wake: wake("scaleSet"),
     hasOutdated: (uid) => informers.runners.store.count(BY_STATE, `${uid}/outdated`) > 0,
     isListening: (listener) => isAtWork(listener),
+    gaveUp: (uid) => book.gaveUpOn(uid),
   });
   const loops: EmbeddedLoops | undefined = settings.listenerMode === "embedded"
     ? embeddedLoops(deps, services, scaleSets.gone, wake)

@@ -218,7 +218,7 @@ story("an uninstall while GitHub is away ends, and says what may be left there",
   await uninstall(system);
   await system.run(240_000);
   assert.ok(system.ars("linux"), "not before the time-box has run out");
-  await system.until("the scale set is gone", () => system.ars("linux") === undefined, 480_000);
+  await system.until("the scale set is gone", () => system.ars("linux") === undefined, 180_000);
   await system.run(5_000);
   const { leftovers } = system.world.report();
   const { registrations: _r, sessions: _s, scaleSets: _c, ...inCluster } = leftovers;

@@ -5,6 +5,7 @@ import { controllerOf, isDeleting, keyOf, type KubeObject, refOfKey, type Stored
 import type { Instant } from "../../lib/clock.ts";
 import type { Performance } from "../../runtime/performer.ts";
 import { conditionNamed } from "../shared/conditions.ts";
+import type { GaveUp } from "../shared/runner_book.ts";
 import type { Settings } from "../shared/settings.ts";
 import { BY_OWNER, BY_SCALE_SET, type SetStores, type Uncached } from "../shared/stores_set.ts";
 import type { Waits } from "../shared/waits.ts";
@@ -38,6 +39,8 @@ export interface Observed {
   readonly listeners: readonly Stored<AutoscalingListener>[];
   /** Whether the listener is at work, as this process sees it: for where its object can't say so. */
   readonly isListening?: boolean;
+  /** Its runners went without the service's leave, which had been asked for in vain. */
+  readonly gaveUp?: GaveUp;
   /** GitHub refuses the version of some of its runners. */
   readonly outdated: boolean;
   readonly github: Performance<ScaleSetCall, ScaleSetFacts | undefined>;
@@ -59,6 +62,8 @@ export interface ObserveDeps {
   readonly hasOutdated?: (runnerSetUid: string) => boolean;
   /** Whether a listener is at work, where its object can't say so: conditions may be dropped. */
   readonly isListening?: (listener: AutoscalingListener) => boolean;
+  /** Whether the service was asked in vain to let the runners of the scale set with this UID go. */
+  readonly gaveUp?: (uid: string) => GaveUp | undefined;
   readonly listProtected: Parameters<typeof readProtected>[2];
   github(key: string): Performance<ScaleSetCall, ScaleSetFacts | undefined>;
   memory(key: string): Memory;
@@ -100,6 +105,7 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     formerSets,
     listeners,
     isListening: listeners[0] !== undefined && (deps.isListening?.(listeners[0]) ?? false),
+    gaveUp: isDeleting(ars) ? deps.gaveUp?.(ars.metadata.uid) : undefined,
     outdated: runnerSet !== undefined && isOutdated(runnerSet, deps),
     github: deps.github(key),
     memory: { ...memory },

@@ -19,6 +19,7 @@ import { Performer } from "../../runtime/performer.ts";
 import { same } from "../shared/drift.ts";
 import type { ScaleSetGone } from "../shared/scale_set_gone.ts";
 import type { Services } from "../shared/services.ts";
+import type { GaveUp } from "../shared/runner_book.ts";
 import type { Settings } from "../shared/settings.ts";
 import { forgetAfterFailure, scaleSetKeyOf, type SetStores, type Uncached } from "../shared/stores_set.ts";
 import type { Waits } from "../shared/waits.ts";
@@ -40,6 +41,8 @@ export interface RunnerSetControllerDeps {
   readonly hasOutdated?: (runnerSetUid: string) => boolean;
   /** Whether a listener is at work, where its object can't say so. */
   readonly isListening?: (listener: AutoscalingListener) => boolean;
+  /** Whether the service was asked in vain to let the runners of the scale set with this UID go. */
+  readonly gaveUp?: (uid: string) => GaveUp | undefined;
   /** Has a key looked at, now or after `ms` milliseconds: the controller's own queue. */
   readonly wake: (key: string, ms?: number) => void;
 }
@@ -82,6 +85,7 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
     listProtected,
     hasOutdated: deps.hasOutdated,
     isListening: deps.isListening,
+    gaveUp: deps.gaveUp,
     memory,
     dropsPolicy,
     github: (key: string) => performer.of(key),
@@ -175,6 +179,8 @@ export function wakeScaleSets(stores: SetStores, waits: Waits, wake: (key: strin
       const object = change.after ?? change.before;
       const key = object && ofRunnerSet(object);
       if (key !== undefined) wake(key, delay(change));
+      // Another's, whose name a scale set has waited for.
+      if (change.before && !change.after) wake(keyOf(change.before), 0);
     }),
     stores.autoscalingListeners.subscribe((change: Change<AutoscalingListener>) => {
       const object = change.after ?? change.before;

@@ -49,18 +49,28 @@ function unregister(seen: Observed, now: Instant): Plan<ScaleSetCall> | undefine
   }
   const fail = last?.call.do === "unregister" && !last.ok ? problemOf(last.error) : undefined;
   if (last?.call.do === "unregister" && last.ok) return forget(seen, "forget-scale-set");
-  if (fail && isOver(seen.memory.unregisteringSince, waits.timeBox, now)) {
+  const since = triedSince(seen);
+  if (fail && isOver(since, waits.timeBox, now)) {
     const message = `scale set ${id} could not be deleted and may remain at ${ars.spec?.githubConfigUrl}: ` +
       `${fail.message}. Everything in the cluster is cleaned up all the same`;
     return forget(seen, "give-up-scale-set", warning(seen, "ScaleSetMayRemain", message));
   }
   if (last && fail) {
     const retryAt = isSecretRelated(fail.reason) ? last.at + waits.secretRecheck : github.retryAt;
-    const endAt = (seen.memory.unregisteringSince ?? now) + waits.timeBox;
+    const endAt = (since ?? now) + waits.timeBox;
     if (retryAt > now) return rest("service-failed", Math.min(retryAt, endAt) - now);
   }
   const fresh = fail !== undefined && wantsFreshSecrets(fail.reason);
   return act("unregister", perform<ScaleSetCall>({ do: "unregister", source: sourceOf(ars), id, fresh }));
+}
+
+/** So long after the runners went without its leave the service is taken for the same that did not answer then. */
+const JUST_NOW_MS = 120_000;
+
+/** Since when the service has been asked in vain: perhaps first for the runners, whose turn was before. */
+function triedSince({ gaveUp, memory: { unregisteringSince } }: Observed): Instant | undefined {
+  if (!gaveUp || unregisteringSince === undefined) return unregisteringSince;
+  return unregisteringSince - gaveUp.at <= JUST_NOW_MS ? gaveUp.since : unregisteringSince;
 }
 
 /** A registration has ended after the deletion had begun: what is to be deleted must outlast a try that fails. */

@@ -9,6 +9,9 @@ import type { RetireCall } from "./calls.ts";
 import type { Seen } from "./observe.ts";
 import { MOST_AT_ONCE, soonest, statusStepOf, until } from "./parts.ts";
 
+/** Event: the service does not answer, and runners go without its leave. */
+export const GAVE_UP = "CleanupIncomplete";
+
 export function drain(seen: Seen, now: Instant): Plan<RetireCall> {
   const { set, total } = seen;
   const { finalizers = [], resourceVersion } = set.metadata;
@@ -64,7 +67,7 @@ function gaveUp({ set }: Seen, count: number): EventStep {
     kind: EPHEMERAL_RUNNER_SETS,
     about: set,
     type: "Warning",
-    reason: "CleanupIncomplete",
+    reason: GAVE_UP,
     message: `GitHub did not answer in time: ${count} runners are removed here and may still be registered there`,
   };
 }

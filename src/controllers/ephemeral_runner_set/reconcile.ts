@@ -11,7 +11,15 @@ import {
   type EphemeralRunnerSet,
 } from "../../api/kinds.ts";
 import { KubeError } from "../../k8s/errors.ts";
-import { keyOf, POD_DISRUPTION_BUDGETS, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
+import {
+  controllerOf,
+  keyOf,
+  type KubeObject,
+  POD_DISRUPTION_BUDGETS,
+  refOfKey,
+  SECRETS,
+  type Stored,
+} from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
 import type { Instant } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -25,6 +33,7 @@ import { UNPROTECTED } from "./budget.ts";
 import { refusalOf, seenBudget } from "./budget_reader.ts";
 import { retire, type RetireAnswer, type RetireCall } from "./calls.ts";
 import { decide } from "./decide.ts";
+import { GAVE_UP } from "./drain.ts";
 import { Ledger } from "./ledger.ts";
 import { SetMemories, type SetMemory } from "./memory.ts";
 import type { Seen } from "./observe.ts";
@@ -150,8 +159,17 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     if (result.ok && step.do === "patch" && step.kind === EPHEMERAL_RUNNER_SETS && step.subresource === "status") {
       this.#learn(step, result.object);
     }
+    if (step.do === "event" && step.reason === GAVE_UP) this.#gaveUp(key, step.about);
     if (step.do === "event" && step.reason === UNPROTECTED) this.#memories.get(key)!.budget.told = step.message;
     return this.#toldOfBudget(key, result);
+  }
+
+  /** The scale set, whose turn is next, need not wait for the service once more. */
+  #gaveUp(key: string, set: KubeObject): void {
+    const { book, clock } = this.#deps;
+    const at = clock.now();
+    const owner = controllerOf(set);
+    if (owner) book.gaveUp(owner.uid, { since: this.#memories.get(key)?.retireFailingSince ?? at, at });
   }
 
   /** A budget that is refused is said and tried again later: the rest of the set does not wait for it. */

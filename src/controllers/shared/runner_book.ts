@@ -9,6 +9,14 @@ export interface PatchRefusals {
   readonly at: Instant;
 }
 
+/** The service was asked in vain to let a scale set's runners go. */
+export interface GaveUp {
+  readonly since: Instant;
+  readonly at: Instant;
+}
+
+/** Nobody asks for what is older. */
+const GAVE_UP_KEPT_MS = 3_600_000;
 /** Names kept of runners that this process made: more than a process has alive. The oldest go first. */
 const MOST_BIRTHS = 20_000;
 
@@ -26,6 +34,8 @@ export class RunnerBook {
   readonly #ended = new Map<string, Set<string>>();
   /** Namespaces whose pods may not be patched, as far as we know. */
   readonly #unpatchable = new Map<string, PatchRefusals>();
+  /** By UID of the scale set. */
+  readonly #gaveUp = new Map<string, GaveUp>();
   readonly #listeners = new Set<(setKey: string) => void>();
 
   /** A runner of this key is about to be made, under a name that nobody had before. */
@@ -111,6 +121,16 @@ export class RunnerBook {
     if (!forbidden && !this.#unpatchable.delete(namespace)) return;
     if (forbidden) this.#unpatchable.set(namespace, forbidden);
     for (const listener of this.#listeners) listener(key);
+  }
+
+  /** Runners of a scale set that goes are removed without the service's leave. */
+  gaveUp(scaleSetUid: string, fact: GaveUp): void {
+    for (const [uid, { at }] of this.#gaveUp) if (fact.at - at > GAVE_UP_KEPT_MS) this.#gaveUp.delete(uid);
+    this.#gaveUp.set(scaleSetUid, fact);
+  }
+
+  gaveUpOn(scaleSetUid: string): GaveUp | undefined {
+    return this.#gaveUp.get(scaleSetUid);
   }
 
   /** The runner's object has gone. */

@@ -343,6 +343,33 @@ table<Row>("decide", {
     why: "give-up-scale-set",
     steps: ["event ScaleSetMayRemain", "patch AutoscalingRunnerSet"],
   },
+  "deletion: five minutes are enough, those for the runners included": {
+    seen: gone({
+      gaveUp: { since: NOW - 320_000, at: NOW - 20_000 },
+      memory: { unregisteringSince: NOW - 2_000 },
+      github: {
+        failures: 1,
+        retryAt: NOW + 1_000,
+        last: { call: unregistering, at: NOW, ok: false, error: serviceError("Unavailable", 503) },
+      },
+    }),
+    why: "give-up-scale-set",
+    steps: ["event ScaleSetMayRemain", "patch AutoscalingRunnerSet"],
+  },
+  "deletion: a service that stumbles long after it did not answer for the runners is asked again": {
+    seen: gone({
+      gaveUp: { since: NOW - 3_600_000, at: NOW - 3_300_000 },
+      memory: { unregisteringSince: NOW - 2_000 },
+      github: {
+        failures: 1,
+        retryAt: NOW + 1_000,
+        last: { call: unregistering, at: NOW, ok: false, error: serviceError("Unavailable", 503) },
+      },
+    }),
+    why: "service-failed",
+    steps: [],
+    again: 1_000,
+  },
   "deletion: protected objects, those with our rights last": {
     seen: gone({ ars: unnamed(), protectedObjects: [protectedBy(SECRETS, "gh"), protectedBy(ROLES, "mr", true)] }),
     why: "release-protected",
