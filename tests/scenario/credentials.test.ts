@@ -169,3 +169,29 @@ story("a session that GitHub has lost is replaced at once", {}, async (system) =
   await works(system);
   assert.equal(system.made, 15);
 });
+
+test("a secret goes while a listener's pod works: the object says so, the pod works on", () =>
+  SimSystem.story({ credentials: PATS }, async (system) => {
+    await system.createSecret("own", { github_token: "ghp_second" });
+    await system.scaleSet("linux", { githubConfigSecret: "own", maxRunners: 10 });
+    await works(system);
+    const pods = system.listenerPods().map(({ metadata }) => metadata.uid);
+    await system.done(system.kubectl.delete(SECRETS, { namespace: RUNNER_NAMESPACE, name: "own" }));
+    for (const controller of system.controllers) controller.kill();
+    system.startController();
+    await system.until("it is said", () => system.condition("linux", "Ready") === "False SecretNotFound");
+    assert.deepEqual(
+      conditionsOf(system).filter((condition) => condition.startsWith("Ready")),
+      ["Ready False SecretNotFound"],
+    );
+    await system.createSecret("own", { github_token: "ghp_second" });
+    await system.until("it is well", () => system.condition("linux", "Ready") === "True Ready", 70_000);
+    await works(system);
+    assert.deepEqual(system.listenerPods().map(({ metadata }) => metadata.uid), pods);
+    assert.equal(system.world.service.ledger.sessions.length, 1, "one session all the time");
+  }));
+
+const conditionsOf = (system: SimSystem) =>
+  (system.listenerOf("linux")?.status?.conditions ?? []).map(({ type, status, reason }) =>
+    `${type} ${status} ${reason}`
+  );

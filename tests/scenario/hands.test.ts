@@ -8,8 +8,9 @@ import {
   EPHEMERAL_RUNNERS,
 } from "../../src/api/kinds.ts";
 import { FINALIZERS } from "../../src/api/names.ts";
-import { type KubeObject, refOf, type Resource, ROLES, type Stored } from "../../src/k8s/resource.ts";
-import { SimSystem, type SystemOptions } from "../support/sim_system.ts";
+import { type KubeObject, PODS, refOf, type Resource, ROLES, type Stored } from "../../src/k8s/resource.ts";
+import { referenceDefinitions } from "../support/reference.ts";
+import { RUNNER_NAMESPACE, SimSystem, type SystemOptions } from "../support/sim_system.ts";
 
 function story(name: string, options: SystemOptions, tell: (system: SimSystem) => Promise<void>): void {
   for (const listenerMode of ["pod", "embedded"] as const) {
@@ -149,6 +150,63 @@ test("another template of the listener is another pod: the session is handed on,
     assert.deepEqual(system.listenerExits, [0], "the former one closed its session");
     assert.equal(system.world.service.ledger.sessions.length, 2);
   }));
+
+story(
+  "a runner set of the scale set's name that is somebody else's is waited for, and not touched",
+  {},
+  async (system) => {
+    await system.scaleSet("other", {});
+    const { spec } = system.runnerSet("other")!;
+    const ref = { namespace: RUNNER_NAMESPACE, name: "linux" };
+    const theirs = await system.done(system.kubectl.create(EPHEMERAL_RUNNER_SETS, { metadata: ref, spec }));
+    await system.createScaleSet("linux", { minRunners: 1 });
+    await system.until("it is said", () => system.condition("linux", "Progressing") === "True NameTaken");
+    await system.run(60_000);
+    assert.equal(system.runnerSet("linux")?.metadata.uid, theirs.metadata.uid);
+    assert.deepEqual(system.runnerSet("linux")?.spec, theirs.spec);
+    assert.equal(system.listenerOf("linux"), undefined);
+    await system.done(system.kubectl.delete(EPHEMERAL_RUNNER_SETS, ref));
+    await system.until("one stands ready", () => idle(system) === 1, 30_000);
+    assert.equal(system.condition("linux", "Ready"), "True Ready");
+  },
+);
+
+test("a listener's pod on a node that is silent is removed by force, and the next one listens", () =>
+  SimSystem.story({}, async (system) => {
+    await system.scaleSet("linux", { maxRunners: 5 });
+    const [pod] = system.listenerPods();
+    system.world.kubelet.loseNode(pod!.spec!.nodeName!, 3_600_000);
+    await system.done(system.kubectl.delete(PODS, refOf(pod!)));
+    await system.run(290_000);
+    assert.equal(system.listenerPods()[0]?.metadata.uid, pod!.metadata.uid, "it may come back for so long");
+    await system.until("there is another", () => system.listenerPods()[0]?.metadata.uid !== pod!.metadata.uid, 90_000);
+    system.queueJobs("linux", 2);
+    await system.allDone();
+    await system.quiet();
+    system.assertEachJobOnce();
+    assert.equal(system.listenerPods().length, 1);
+  }));
+
+/** Where runners of completed jobs are marked it takes a minute; else GitHub has to be asked whether it knows the runner. */
+const OUTLIVED = [
+  { how: "its job was marked as completed", options: { crds: referenceDefinitions() }, least: 55_000, most: 90_000 },
+  { how: "GitHub has forgotten it", options: {}, least: 600_000, most: 720_000 },
+];
+for (const { how, options, least, most } of OUTLIVED) {
+  story(`a container that goes on after its job is ended when ${how}`, options, async (system) => {
+    system.world.kubelet.fateOf = (_pod, role) => ({ kind: role === "runner" ? "zombie" : "normal" });
+    await system.scaleSet("linux", { maxRunners: 5 });
+    system.queueJobs("linux", 1);
+    await system.allDone();
+    await system.run(least);
+    assert.equal(system.runnerPods().length, 1);
+    system.queueJobs("linux", 1);
+    await system.until("another job is served meanwhile", () => system.world.report().jobs.done === 2, 10_000);
+    await system.quiet(0, 2 * most);
+    system.assertEachJobOnce();
+    assert.deepEqual(system.events().filter(({ reason }) => /^Runner(Failed|Lost)$/.test(reason ?? "")), []);
+  });
+}
 
 const MAKES_SCALE_SET = /\/_apis\/runtime\/runnerscalesets$/;
 
