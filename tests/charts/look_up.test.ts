@@ -35,6 +35,11 @@ function install(chart: string, namespace: string, ...args: string[]): HelmAnswe
 }
 
 const AUTH = ["--set", "githubConfigUrl=https://github.com/acme", "--set", "githubConfigSecret=github"];
+const SET = [
+  ...AUTH,
+  "--set",
+  "controllerServiceAccount.name=arc,controllerServiceAccount.namespace=arc-systems",
+];
 const PART_OF = "(app.kubernetes.io/part-of=gha-rs-controller)";
 const SINGLE = "actions.github.com/controller-watch-single-namespace";
 const ACCOUNT = "actions.github.com/controller-service-account";
@@ -123,10 +128,8 @@ test("the notes of the controller's chart tell the next command, and what has no
 });
 
 test("the notes of a scale set tell what runs-on is, and what has no effect", { skip }, () => {
-  const account = ["controllerServiceAccount.name=arc", "controllerServiceAccount.namespace=arc-systems"];
   const args = [
-    ...AUTH,
-    ...account.flatMap((one) => ["--set", one]),
+    ...SET,
     "--set-string",
     "minRunners=2",
     "--set",
@@ -144,5 +147,37 @@ test("the notes of a scale set tell what runs-on is, and what has no effect", { 
 });
 
 test("the notes of plain values say nothing of the kind", { skip }, () => {
-  assert.doesNotMatch(notesOf(install(CONTROLLER_CHART, "arc-systems")), /no effect/);
+  for (
+    const [chart, namespace, args] of [[CONTROLLER_CHART, "arc-systems", []], [SET_CHART, "arc-runners", SET]] as const
+  ) {
+    const answer = install(chart, namespace, ...args);
+    assert.equal(answer.status, 0, answer.stderr);
+    assert.match(notesOf(answer), /Thank you for installing/);
+    assert.doesNotMatch(notesOf(answer), /effect|can start/);
+  }
 });
+
+const POD_NOTES: Record<string, { args: string[]; says?: RegExp; not?: RegExp }> = {
+  "a container mode that does not exist": {
+    args: ["--set", "containerMode.type=docker"],
+    says: /containerMode\.type "docker" has no effect.*dind, kubernetes or kubernetes-novolume/,
+  },
+  "one that does": { args: ["--set", "containerMode.type=dind"], not: /containerMode/ },
+  "no container is the runner": {
+    args: ["--set", "template.spec.containers[0].name=runer"],
+    says: /no container named runner/,
+  },
+  "no container is the runner, and the mode makes one": {
+    args: ["--set", "template.spec.containers[0].name=side,containerMode.type=kubernetes"],
+    not: /no container named runner/,
+  },
+};
+
+for (const [title, { args, says, not }] of Object.entries(POD_NOTES)) {
+  test(`the notes of a scale set: ${title}`, { skip }, () => {
+    const answer = install(SET_CHART, "arc-runners", ...SET, ...args);
+    assert.equal(answer.status, 0, answer.stderr);
+    if (says) assert.match(notesOf(answer), says);
+    if (not) assert.doesNotMatch(notesOf(answer), not);
+  });
+}
