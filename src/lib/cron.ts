@@ -25,6 +25,9 @@ export class CronSchedule {
    * @throws CronError
    */
   constructor(expression: string, timeZone: string) {
+    // Of an API server that checks nothing they can be anything, and a time zone that is a number is searched for ever.
+    if (typeof expression !== "string") throw new CronError("the expression must be a text");
+    if (typeof timeZone !== "string") throw new CronError("the time zone must be a text, like Europe/Berlin");
     this.#never = neverComes(expression);
     try {
       this.#cron = new Cron(expression, {

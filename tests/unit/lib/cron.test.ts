@@ -140,3 +140,11 @@ test("cron: between the last and the next time there is none", () => {
     assert.equal(schedule.last(next - 1), last);
   }));
 });
+
+test("what is no text is refused: nothing is searched for ever", () => {
+  const schedule = (expression: unknown, timeZone: unknown) => () =>
+    new CronSchedule(expression as string, timeZone as string);
+  assert.throws(schedule("0 8 * * 1-5", 2 ** 53), CronError);
+  assert.throws(schedule("0 8 * * 1-5", ["UTC"]), CronError);
+  assert.throws(schedule(8, "UTC"), CronError);
+});
