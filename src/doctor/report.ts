@@ -39,7 +39,8 @@ function summaryOf(findings: readonly Finding[]): string {
     : fixes === 1
     ? "1 thing needs a person"
     : `${fixes} things need a person`;
-  return `${verdict}: ${findings.length} checks, ${STATES.map((state) => `${count(state)} ${state}`).join(", ")}`;
+  const checks = findings.length === 1 ? "1 check" : `${findings.length} checks`;
+  return `${verdict}: ${checks}, ${STATES.map((state) => `${count(state)} ${state}`).join(", ")}`;
 }
 
 /** Messages come from many: an API server's may have several lines. */

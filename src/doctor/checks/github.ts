@@ -168,13 +168,18 @@ function judgeGroup(object: string, facts: GithubFacts): Finding {
 function judgeScaleSet(object: string, facts: GithubFacts): Finding {
   const { set, byId, byName, group } = facts;
   const id = annotatedId(set);
-  const logs = "it is put right by itself within minutes; if it stays: the controller's log";
+  const logs = "the controller puts it right within minutes; if it stays, its log says why";
   if (group.went !== "well") return notChecked("scale-set", object, "GitHub gives no answer about runner groups");
   if (!group.value) return notChecked("scale-set", object, "its runner group is not there");
   const wanted = wantedScaleSet(set);
   if (id === undefined) {
     return judged("scale-set", object, byName, wayOutOf(facts), (found) => {
       const there = found ? `GitHub has one named ${wanted.name} (id ${found.id})` : "GitHub has none of its name";
+      const ready = set.status?.conditions?.find(({ type }) => type === "Ready");
+      // The cause is counted where it stands, among the conditions.
+      if (ready?.status === "False") {
+        return note("scale-set", object, `it is not registered yet: ${ready.reason}; ${there}`);
+      }
       return fix("scale-set", object, `it is not registered yet; ${there}`, logs);
     });
   }

@@ -30,8 +30,10 @@ export function judgeListener(set: Stored<AutoscalingRunnerSet>, facts: Facts): 
   if (!listener) {
     const wayOut = `kubectl -n ${set.metadata.namespace} describe autoscalingrunnerset ${set.metadata.name}`;
     const because = condition(set.status?.conditions, "Ready");
-    const why = because?.status === "False" ? `: ${because.reason}` : "";
-    return [fix("listener", object, `nobody listens for it: there is no AutoscalingListener${why}`, wayOut)];
+    const message = "nobody listens for it: there is no AutoscalingListener";
+    // The cause is counted where it stands, among the conditions.
+    if (because?.status === "False") return [note("listener", object, `${message}: ${because.reason}`, wayOut)];
+    return [fix("listener", object, message, wayOut)];
   }
   return [judgePod(object, listener, listenerPods, facts), judgeSession(set, listener, facts)];
 }
@@ -184,6 +186,9 @@ function condition(conditions: readonly Condition[] | undefined, type: string): 
   return conditions?.find((each) => each.type === type);
 }
 
+/** Conditions of a runner that has no pod, or no node for it: it is neither a failure nor well. */
+const WAITING = ["QuotaExceeded", "Unschedulable"];
+
 /** How a scale set's runners are. */
 export function judgeRunners(set: Stored<AutoscalingRunnerSet>, facts: Facts): Finding {
   const object = placeText(set);
@@ -210,8 +215,19 @@ export function judgeRunners(set: Stored<AutoscalingRunnerSet>, facts: Facts): F
       `kubectl -n ${set.metadata.namespace} describe pod ${pod.metadata.name}`,
     );
   }
+  const waiting = own.flatMap(({ status }) => WAITING.map((type) => condition(status?.conditions, type)))
+    .filter((each) => each?.status === "True");
+  const [why] = waiting;
+  if (why) {
+    return note(
+      "runners",
+      object,
+      `${waiting.length} of ${own.length} wait, one of them: ${why.reason}: ${why.message}`,
+      pageOf(why.type),
+    );
+  }
   const busy = own.filter(({ status }) => status?.jobId).length;
-  return ok("runners", object, `${own.length} runners, ${busy} with a job`);
+  return ok("runners", object, `${own.length} ${own.length === 1 ? "runner" : "runners"}, ${busy} with a job`);
 }
 
 function ownerSet(labels: Record<string, string> | undefined, object: string): boolean {

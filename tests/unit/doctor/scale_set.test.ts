@@ -36,6 +36,10 @@ const app = (changes: Record<string, unknown> = {}) =>
 const pat = (...scopes: string[]) => well({ kind: "pat" as const, scopes });
 const at7 = (changes: Record<string, unknown>) =>
   well({ id: 7, name: "linux", runnerGroupId: 1, runnerGroupName: "Default", labels: ["linux"], ...changes });
+const saying = (type: string, status: "True" | "False", reason: string, message = "so it is"): Condition => ({
+  ...{ type, status, reason, message },
+  lastTransitionTime: at(0),
+});
 const noId = linux({}, {}, { annotations: {} });
 
 /** Which check says what, where it is not fine: all others are. */
@@ -140,6 +144,14 @@ table<{ github: Partial<GithubFacts>; inPod?: boolean; says: Partial<Record<Chec
       github: { set: noId, byId: well(undefined), byName: well(undefined) },
       says: { "scale-set": ["fix", /not registered yet; GitHub has none/] },
     },
+    "not registered, and a condition says why": {
+      github: {
+        set: linux({}, { conditions: [saying("Ready", "False", "InvalidRunnerLimits")] }, { annotations: {} }),
+        byId: well(undefined),
+        byName: well(undefined),
+      },
+      says: { "scale-set": ["note", /not registered yet: InvalidRunnerLimits; GitHub has none/] },
+    },
     "not registered, and somebody has the name": {
       github: { set: noId },
       says: { "scale-set": ["fix", /has one named linux \(id 7\)/] },
@@ -213,20 +225,21 @@ test("names that differ by case, and URLs by a slash, are the same", () => {
   assert.equal(judgeDoubles([github(), github({ set: linux({ runnerGroup: "b" }) })]).length, 0);
 });
 
-const saying = (type: string, status: "True" | "False", reason: string, message = "so it is"): Condition => ({
-  ...{ type, status, reason, message },
-  lastTransitionTime: at(0),
-});
 const ONE = linux();
 const HELD = linux({ paused: true });
 const embedded = known([controller({ args: ["--listener-mode=embedded"] })]);
 
 table<{ facts?: Partial<Facts>; set?: Stored<AutoscalingRunnerSet>; says: [State, RegExp][] }>("a listener", {
   "its pod is ready": { says: [["ok", /arc-systems\/linux-listener is ready/], ["ok", /nobody complains/]] },
-  "there is none": {
+  "there is none, and a condition says why": {
     facts: { objects: objects({ listeners: known([]) }) },
     set: linux({}, { conditions: [saying("Ready", "False", "SecretNotFound")] }),
-    says: [["fix", /nobody listens for it.*SecretNotFound/]],
+    says: [["note", /nobody listens for it.*SecretNotFound/]],
+  },
+  "there is none, and nothing says why": {
+    facts: { objects: objects({ listeners: known([]) }) },
+    set: linux({}, { conditions: [saying("Ready", "True", "Ready")] }),
+    says: [["fix", /nobody listens for it/]],
   },
   "listeners may not be listed": {
     facts: { objects: objects({ listeners: unknown("no right") }) },
@@ -355,7 +368,7 @@ table<{ facts: Partial<Facts>; says: [State, RegExp] }>("runners", {
   "none": { facts: {}, says: ["ok", /^0 runners/] },
   "one with a job": {
     facts: { objects: objects({ runners: known([runner({ phase: "Running", jobId: "1" }, { labels: OF_LINUX })]) }) },
-    says: ["ok", /^1 runners, 1 with a job/],
+    says: ["ok", /^1 runner, 1 with a job/],
   },
   "one that failed": {
     facts: {
@@ -374,6 +387,31 @@ table<{ facts: Partial<Facts>; says: [State, RegExp] }>("runners", {
       }),
     },
     says: ["ok", /^0/],
+  },
+  "one that a quota refuses": {
+    facts: {
+      objects: objects({
+        runners: known([
+          runner({ phase: "Running" }, { labels: OF_LINUX }),
+          runner({ phase: "Pending", conditions: [saying("QuotaExceeded", "True", "QuotaExceeded", "pods=2")] }, {
+            labels: OF_LINUX,
+          }),
+        ]),
+      }),
+    },
+    says: ["note", /^1 of 2 wait, one of them: QuotaExceeded: pods=2/],
+  },
+  "one that fits onto no node any more": {
+    facts: {
+      objects: objects({
+        runners: known([
+          runner({ phase: "Pending", conditions: [saying("Unschedulable", "False", "Scheduled")] }, {
+            labels: OF_LINUX,
+          }),
+        ]),
+      }),
+    },
+    says: ["ok", /^1 runner,/],
   },
   "one that waits": {
     facts: { objects: objects({ runnerPods: known([pending]) }) },
