@@ -11,6 +11,8 @@ export class Demand {
   readonly #work: AbortSignal;
   #state: ScaleState = FRESH;
   #generation = 0;
+  /** On the monotonic clock. */
+  #toldAt = 0;
   /** A poll broke off, perhaps with a message on its way. */
   #suspicious = false;
 
@@ -39,19 +41,30 @@ export class Demand {
   }
 
   /** Tells the runner set. @throws the reason of the signal that ends all trying */
-  async tell({ patch }: Step): Promise<void> {
+  async tell({ patch }: Pick<Step, "patch">): Promise<void> {
     if (!patch) return;
     const { kube, runnerSet, clock, random, log, health } = this.#deps;
     const { retry: backoff } = this.#waits;
     const signal = this.#work;
     const told = await writeCount(patch, { kube, runnerSet, clock, random, log, health, signal, backoff });
     this.#generation = told.generation;
+    this.#toldAt = clock.monotonic();
     this.#state = answered(this.#state, told.runningJobs);
   }
 
   /** Decides and tells. */
   async apply(input: Input): Promise<void> {
     await this.tell(this.step(input));
+  }
+
+  /**
+   * A poll has ended with nothing. Somebody may have made the runner set anew, or changed the count by hand: a runner set
+   * that has heard nothing for long is told once more what it should know.
+   */
+  async rest(at: number): Promise<void> {
+    const { patch } = this.step({ kind: "empty", at });
+    const isOld = at - this.#toldAt >= this.#waits.retellMs;
+    await this.tell({ patch: patch ?? (isOld ? this.#state.sent : undefined) });
   }
 
   /**

@@ -225,7 +225,7 @@ class Loop {
   async #idle(begun: number): Promise<boolean> {
     const { clock } = this.#deps;
     const lasted = clock.monotonic() - begun;
-    await this.#demand.apply({ kind: "empty", at: clock.monotonic() });
+    await this.#demand.rest(clock.monotonic());
     if (lasted >= QUICK_MS) this.#hurried.reset();
     else await clock.sleep(this.#hurried.next(), this.#stop);
     return true;

@@ -53,6 +53,8 @@ export interface LoopWaits {
   readonly quietMs: number;
   /** A poll that is not completed within this time is dropped and the session refreshed. */
   readonly watchdogMs: number;
+  /** A runner set that has heard nothing for so long is told the same again. */
+  readonly retellMs: number;
   /** After so long facts are written in the background. */
   readonly factsMs: number;
   /** After so long a fact is given up. */
@@ -67,6 +69,7 @@ export const LOOP_WAITS: LoopWaits = {
   longestMs: 300_000,
   quietMs: 2000,
   watchdogMs: 180_000,
+  retellMs: 600_000,
   factsMs: 30_000,
   factsGiveUpMs: 600_000,
   stopMs: 20_000,

@@ -86,22 +86,27 @@ for (const prunes of [false, true]) {
     }));
 }
 
-test("a living runner set has no finalizer: one that is deleted by hand is made again, and jobs go on", () =>
-  SimSystem.story({}, async (system) => {
-    const { service } = system.world;
-    await system.scaleSet("linux", { minRunners: 1, maxRunners: 6 });
-    system.queueJobs("linux", 2, { durationMs: 60_000 });
-    const idle = () => service.scaleSets()[0]?.statistics.totalIdleRunners;
-    await system.until("two work and one stands ready", () => idle() === 1 && system.runners().length === 3);
-    const { uid, finalizers } = system.runnerSet("linux")!.metadata;
-    assert.equal(finalizers, undefined, "the next controller puts on its own, and takes off no other");
-    await system.done(system.kubectl.delete(EPHEMERAL_RUNNER_SETS, refOf(system.runnerSet("linux")!)));
-    const isNew = () => ![undefined, uid].includes(system.runnerSet("linux")?.metadata.uid);
-    await system.until("there is another", isNew, 10_000);
-    await system.until("another runner stands ready", () => idle() === 1, 60_000);
-    await system.allDone(120_000);
-    await system.until("only that one is left", () => system.runners().length === 1 && idle() === 1, 60_000);
-    system.assertEachJobOnce();
-    // The new set does not know who serves the two jobs: after 10 s it has two more runners for them.
-    assert.ok(system.made <= 6, `${system.made}: two with a job, two that stood ready, two that were not needed`);
-  }));
+for (const prunes of [false, true]) {
+  const crds = prunes ? { crds: referenceDefinitions() } : {};
+  test(`a runner set that is deleted by hand is made again, and jobs go on (${prunes ? "ARC's" : "our"} CRDs)`, () =>
+    SimSystem.story(crds, async (system) => {
+      const { service } = system.world;
+      await system.scaleSet("linux", { minRunners: 1, maxRunners: 4 });
+      system.queueJobs("linux", 2, { durationMs: 60_000 });
+      const idle = () => service.scaleSets()[0]?.statistics.totalIdleRunners;
+      await system.until("two work and one stands ready", () => idle() === 1 && system.runners().length === 3);
+      await system.run(2_000);
+      const { uid, finalizers } = system.runnerSet("linux")!.metadata;
+      assert.equal(finalizers, undefined, "the next controller puts on its own, and takes off no other");
+      await system.done(system.kubectl.delete(EPHEMERAL_RUNNER_SETS, refOf(system.runnerSet("linux")!)));
+      const isNew = () => ![undefined, uid].includes(system.runnerSet("linux")?.metadata.uid);
+      await system.until("there is another", isNew, 10_000);
+      await system.until("another runner stands ready", () => idle() === 1, 60_000);
+      await system.run(20_000);
+      assert.equal(system.runners().length, 3, "two still work, and hold their places");
+      await system.allDone(120_000);
+      await system.until("only that one is left", () => system.runners().length === 1 && idle() === 1, 60_000);
+      system.assertEachJobOnce();
+      assert.equal(system.made, 4, "two with a job, two that stood ready");
+    }));
+}

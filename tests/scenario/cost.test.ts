@@ -70,6 +70,9 @@ const AT_REST: Readonly<Record<string, number>> = {
   "arc-controller: get rolebindings": RESYNCS * SETS,
   "arc-controller: get secrets": RESYNCS * (2 * SETS + 1),
   "gha-scale-set-controller: GET /_apis/distributedtask/pools/*/agents/*": RESYNCS * 2,
+  // What listeners repeat, from where they are.
+  "arc-controller: patch ephemeralrunnersets": RESYNCS * SETS,
+  "arc-listener: patch ephemeralrunnersets": RESYNCS * SETS,
 };
 const POLLS = "GET /_apis/runtime/messages/*";
 

@@ -67,7 +67,7 @@ function children(
   }
 
   if (!runnerSet) {
-    return act("create-runner-set", create(EPHEMERAL_RUNNER_SETS, runnerSetOf(ars, facts, seen.settings)));
+    return act("create-runner-set", create(EPHEMERAL_RUNNER_SETS, firstRunnerSet(seen, facts)));
   }
   if (!isOwn(ars, runnerSet)) return report("runner-set-is-not-ours", seen, { pending: taken(runnerSet) }, now);
   if (isDeleting(runnerSet)) {
@@ -93,6 +93,12 @@ function children(
   const drain = drainFormerSets(seen);
   if (drain) return drain;
   return report("in-place", seen, problem ? { problem } : {}, now);
+}
+
+/** Made in the place of one that was deleted by hand it has its count: the listener tells of changes alone. */
+function firstRunnerSet({ ars, listeners, memory, settings }: Observed, facts: ScaleSetFacts): EphemeralRunnerSet {
+  const fresh = runnerSetOf(ars, facts, settings);
+  return listeners.length > 0 && memory.count ? { ...fresh, spec: { ...fresh.spec!, ...memory.count } } : fresh;
 }
 
 /** A plan that says how far things are; nothing is left to do but that. */

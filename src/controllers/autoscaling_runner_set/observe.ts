@@ -14,6 +14,9 @@ import { type ProtectedObject, readProtected } from "./protected.ts";
 import { foundId } from "./registration.ts";
 import type { ScaleSetCall, ScaleSetFacts } from "./scale_set_calls.ts";
 
+/** What a listener tells a runner set. */
+type LastCount = Pick<NonNullable<EphemeralRunnerSet["spec"]>, "replicas" | "runningJobs" | "patchID">;
+
 /** What this process remembers of a scale set. */
 export interface Memory {
   /** Of the object that is meant: another one of the same name starts anew. */
@@ -24,6 +27,8 @@ export interface Memory {
   missingSince?: Instant;
   /** Its listener could not be made, for the controller's namespace is not there, or going. */
   homeless?: { readonly isGoing: boolean; readonly tries: number; readonly retryAt: Instant };
+  /** What its listener has told its runner set last: one that is made anew has to know it too. */
+  count?: LastCount;
   /** Since when its deletion at the service has been tried. */
   unregisteringSince?: Instant;
   /** Since when the protected objects have been being released. */
@@ -88,7 +93,9 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     delete memory.releasingSince;
     delete memory.missingSince;
     delete memory.homeless;
+    delete memory.count;
   }
+  if (runnerSet && isOwn(ars, runnerSet)) memory.count = countIn(runnerSet);
   if (isReportedMissing(ars, runnerSet)) memory.missingSince ??= deps.now();
   else delete memory.missingSince;
   const childless = listeners.length === 0 && formerSets.length === 0 && !isOwn(ars, runnerSet);
@@ -114,6 +121,11 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     settings,
     waits,
   };
+}
+
+function countIn({ spec }: EphemeralRunnerSet): LastCount {
+  const { replicas, runningJobs, patchID = 0 } = spec ?? {};
+  return { patchID, ...(replicas !== undefined && { replicas }), ...(runningJobs !== undefined && { runningJobs }) };
 }
 
 /** Whether a listener has written that the service does not know the scale set, and means the one that we know. */

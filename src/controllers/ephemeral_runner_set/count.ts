@@ -50,7 +50,7 @@ export interface Needs {
 export function needsOf(census: Census, demand: Demand): Needs {
   const { ahead, gone, finishing } = census;
   const busy = census.busy + census.elsewhere;
-  const { replicas, runningJobs = busy + census.endedLately } = demand;
+  const { replicas, runningJobs = busy + finishing + census.endedLately } = demand;
   const have = census.pending + census.idle;
   const lack = replicas - runningJobs - ahead - have;
   const shortfall = replicas - (have + Math.min(busy + gone + finishing, runningJobs) + ahead);

@@ -1,12 +1,12 @@
 /** What a decision about a set needs to see. Counting costs the same for 10 runners and for 5,000. */
 import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
-import { isDeleting, type Pod, type Secret, type Stored } from "../../k8s/resource.ts";
+import { isDeleting, keyOf, type Pod, type Secret, type Stored } from "../../k8s/resource.ts";
 import type { Reader } from "../../k8s/store.ts";
 import { type Instant, instantOf } from "../../lib/clock.ts";
 import { revisionOfRunner } from "../shared/revision.ts";
 import type { RunnerBook } from "../shared/runner_book.ts";
-import { hasJob, isMarked, type RunnerState, stateOf } from "../shared/runner_state.ts";
-import { BY_JOB_GENERATION, BY_REVISION, BY_SET, BY_STATE } from "../shared/stores.ts";
+import { hasJob, isMarked, type RunnerState, setUidOf, stateOf } from "../shared/runner_state.ts";
+import { BY_JOB_GENERATION, BY_REVISION, BY_SET, BY_SET_KEY, BY_STATE } from "../shared/stores.ts";
 import type { Waits } from "../shared/waits.ts";
 import type { SeenBudget } from "./budget.ts";
 import type { Census, Needs, Settling } from "./count.ts";
@@ -99,11 +99,6 @@ export function censusOf(
   const { runners, book, ledger, former } = sources;
   const { uid, generation = 0 } = set.metadata;
   const counts = countsOf(uid, sources, find);
-  const finishing = counts.deleting === 0
-    ? 0
-    : runners.by(BY_STATE, `${uid}/deleting`).filter((runner) =>
-      hasJob(runner) && !isMarked(runner) && !book.endedOf(uid).has(runner.metadata.uid)
-    ).length;
   let ahead = 0;
   const newest = ledger.newestJobGeneration(uid);
   // After a restart of the API server's numbering the distance is bounded by what can matter.
@@ -118,7 +113,7 @@ export function censusOf(
   const departures = [uid, ...former].map((one) => ledger.departures(one));
   return {
     ...counts,
-    finishing,
+    finishing: sum([uid, ...former].map((one) => finishingOf(one, runners, book))),
     elsewhere: sum(former.map((one) => countsOf(one, sources, find).busy)),
     ahead,
     gone: sum(departures.map(({ gone }) => gone)),
@@ -127,11 +122,31 @@ export function censusOf(
   };
 }
 
+/** Runners that are being deleted and still at their job. */
+function finishingOf(uid: string, runners: Reader<EphemeralRunner>, book: RunnerBook): number {
+  if (runners.count(BY_STATE, `${uid}/deleting`) === 0) return 0;
+  const ended = book.endedOf(uid);
+  return runners.by(BY_STATE, `${uid}/deleting`)
+    .filter((runner) => hasJob(runner) && !isMarked(runner) && !ended.has(runner.metadata.uid)).length;
+}
+
+/**
+ * UIDs of the sets that had the set's name before it. Somebody has deleted such a set by hand: the garbage collector then
+ * asks for the deletion of its runners, and those with a job stay until it is done.
+ */
+export function namesakesOf(set: Stored<EphemeralRunnerSet>, runners: Reader<EphemeralRunner>): string[] {
+  const { uid } = set.metadata;
+  const key = keyOf(set);
+  if (runners.count(BY_SET_KEY, key) === runners.count(BY_SET, uid)) return [];
+  const owners = runners.by(BY_SET_KEY, key).flatMap((runner) => setUidOf(runner) ?? []);
+  return [...new Set(owners)].filter((owner) => owner !== uid);
+}
+
 /** More patches of one set than a watch is ever behind. */
 const MOST_AHEAD = 10_000;
 const GONE: EphemeralRunner = { metadata: { deletionTimestamp: "1970-01-01T00:00:00Z" } };
 
-function sum(values: readonly number[]): number {
+export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 

@@ -25,11 +25,13 @@ import {
   censusOf,
   deletingSinceOf,
   inOrderOfLeaving,
+  namesakesOf,
   remainsOf,
   revisionsOf,
   type Seen,
   type SeenProxy,
   staleOf,
+  sum,
 } from "./observe.ts";
 import { agedOf, overdueOf, type Policy, policyOf } from "./policy.ts";
 import { isHalted, rolloutTimes } from "./rollout.ts";
@@ -91,7 +93,8 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
   const { uid } = set.metadata;
   const now = clock.now();
   const find = (runner: string) => runners.by(BY_UID, runner)[0];
-  const former = formerOf?.(set) ?? [];
+  const namesakes = namesakesOf(set, runners);
+  const former = [...new Set([...formerOf?.(set) ?? [], ...namesakes])];
   const census = censusOf(set, { runners, book, ledger, former }, [...retiring, ...memory.letGo], find);
   const { replicas = 0, runningJobs } = set.spec ?? {};
   const needs = needsOf(census, { replicas, runningJobs });
@@ -125,7 +128,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     needs,
     late: memory.late,
     surplus: memory.surplus,
-    total: runners.count(BY_SET, uid),
+    total: sum([uid, ...namesakes].map((one) => runners.count(BY_SET, one))),
     names: namesFor(set, Math.min(wanted, MOST_NAMES), { runners, random, unsure: memory.unsure }),
     revisions,
     maxRunners: maxRunnersOf?.(set),

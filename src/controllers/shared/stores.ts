@@ -2,7 +2,7 @@
 import type { EphemeralRunner } from "../../api/kinds.ts";
 import { controllerOf, type Pod, type Stored } from "../../k8s/resource.ts";
 import { revisionOfRunner } from "./revision.ts";
-import { setUidOf, stateOf } from "./runner_state.ts";
+import { setKeyOf, setUidOf, stateOf } from "./runner_state.ts";
 
 /** Values: `<UID of the set>/<state>`. */
 export const BY_STATE = "state";
@@ -12,6 +12,8 @@ export const BY_JOB_GENERATION = "jobGeneration";
 export const BY_REVISION = "revision";
 /** All runners of a set. Values: its UID. */
 export const BY_SET = "set";
+/** Runners of a set and of those that had its name before it. Values: its key. */
+export const BY_SET_KEY = "setKey";
 /** Values: the runner's own UID. */
 export const BY_UID = "uid";
 
@@ -33,6 +35,7 @@ export const RUNNER_INDEXES = {
     return `${uid}/${revisionOfRunner(runner)}/${state}`;
   },
   [BY_SET]: setUidOf,
+  [BY_SET_KEY]: setKeyOf,
   [BY_UID]: (runner: EphemeralRunner): string | undefined => runner.metadata?.uid,
 };
 

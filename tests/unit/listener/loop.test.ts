@@ -38,6 +38,21 @@ test("a job's way: offered, asked for, counted, its facts on its runner, and the
   assert.equal(world.told, "0/0 #0", "at rest a surplus may go");
 });
 
+test("a runner set that has heard nothing for ten minutes is told the same again", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(100);
+  world.github.says([assigned(1)], stats(1));
+  await world.pass(100);
+  assert.equal(world.told, "1/0 #1");
+  world.cluster.writes.length = 0;
+  await world.pass(540_000);
+  assert.deepEqual(world.cluster.writes, []);
+  await world.pass(120_000);
+  assert.deepEqual(world.cluster.writes, ["set"]);
+  assert.equal(world.told, "1/0 #1");
+});
+
 test("the count is written before the facts", async () => {
   const world = new World();
   world.cluster.addRunners("runner-1", "runner-2");
@@ -78,7 +93,7 @@ test("where runningJobs is pruned, completed jobs are marked on their runners", 
   assert.deepEqual(world.github.messages, [], "a runner that is gone needs no mark");
 });
 
-test("a world at rest asks for nothing but messages, and tells nothing", async () => {
+test("a world at rest asks for nothing but messages, and tells nothing but the same every ten minutes", async () => {
   const world = new World();
   world.start();
   await world.pass(60_000);
@@ -88,7 +103,7 @@ test("a world at rest asks for nothing but messages, and tells nothing", async (
   await world.pass(3_600_000);
   assert.deepEqual([...new Set(calls.slice(before))], ["poll"]);
   assert.equal(calls.length - before, 72);
-  assert.equal(world.cluster.writes.length, writes);
+  assert.equal(world.cluster.writes.length, writes + 6);
 });
 
 test("the cursor is the message just handled, and a new session has none", async () => {

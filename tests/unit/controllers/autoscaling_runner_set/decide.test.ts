@@ -7,6 +7,7 @@ import {
   sourceOf,
   wantedScaleSet,
 } from "../../../../src/controllers/autoscaling_runner_set/build.ts";
+import type { EphemeralRunnerSet } from "../../../../src/api/kinds.ts";
 import { decide } from "../../../../src/controllers/autoscaling_runner_set/decide.ts";
 import type { Observed } from "../../../../src/controllers/autoscaling_runner_set/observe.ts";
 import type { RegisterCall, ScaleSetCall } from "../../../../src/controllers/autoscaling_runner_set/scale_set_calls.ts";
@@ -394,6 +395,21 @@ table<Row>("decide", {
   });
   const last = plan.steps.at(-1);
   if (row.patch) assert.deepEqual(last?.do === "patch" && last.patch, row.patch);
+});
+
+test("decide: a runner set that is made anew under a listener has the count of the one before", () => {
+  const count = { replicas: 3, runningJobs: 2, patchID: 17 };
+  const spec = (changes: Parameters<typeof seen>[0]) => {
+    const [step] = decide(seen({ runnerSet: undefined, memory: { count }, ...changes }), NOW).steps;
+    const { replicas, runningJobs, patchID } =
+      (step?.do === "create" ? step.object as EphemeralRunnerSet : {} as EphemeralRunnerSet)
+        .spec ?? {};
+    return { replicas, runningJobs, patchID };
+  };
+  assert.deepEqual(spec({}), count);
+  const none = { replicas: undefined, runningJobs: undefined, patchID: 0 };
+  assert.deepEqual(spec({ listeners: [] }), none, "a listener that starts tells everything");
+  assert.deepEqual(spec({ memory: {} }), none);
 });
 
 test("decide: a scale set at work, whose status says so, needs nothing", () => {
