@@ -20,7 +20,9 @@ interface Group {
   readonly cluster?: boolean;
   /** Only where it is named: takes long. */
   readonly onRequest?: boolean;
-  /** Needs what all files of this group have noted down: those of this run, or of one whose folder ARC_RIGHTS names. */
+  /** Its tests note what they have seen in the folder that this variable of their environment names. */
+  readonly notes?: "ARC_RIGHTS" | "ARC_DECISIONS";
+  /** Needs what all files of this group have noted: in this run, or in one whose folder that group's variable names. */
   readonly notesOf?: string;
 }
 
@@ -28,19 +30,21 @@ const GROUPS: readonly Group[] = [
   { name: "house", files: "tests/house/**/*.test.ts", together: true },
   { name: "unit", files: "tests/unit/**/*.test.ts", together: true },
   { name: "compat", files: "tests/compat/**/*.test.ts", together: true },
-  { name: "scenario", files: "tests/scenario/**/*.test.ts", together: true },
+  { name: "scenario", files: "tests/scenario/**/*.test.ts", together: true, notes: "ARC_DECISIONS" },
+  { name: "decisions", files: "tests/decisions/**/*.test.ts", together: true, notesOf: "scenario" },
   { name: "contract", files: "tests/contract/**/*.test.ts", together: true },
   { name: "chaos", files: "tests/chaos/**/*.test.ts", together: true },
   { name: "charts", files: "tests/charts/**/*.test.ts", together: false },
   { name: "smoke", files: "tests/smoke/**/*.test.ts", together: false },
   { name: "image", files: "tests/image/**/*.test.ts", together: false },
-  { name: "cluster", files: "tests/cluster/**/*.test.ts", together: false, cluster: true },
+  { name: "cluster", files: "tests/cluster/**/*.test.ts", together: false, cluster: true, notes: "ARC_RIGHTS" },
   {
     name: "stories",
     files: ["tests/stories/**/*.test.ts", "tests/cluster/{crash,disruption,leader}.test.ts"],
     together: false,
     processes: 2,
     cluster: true,
+    notes: "ARC_RIGHTS",
     onRequest: true,
   },
   { name: "rights", files: "tests/rights/**/*.test.ts", together: false, notesOf: "cluster" },
@@ -67,8 +71,8 @@ const hasControlPlane = controlPlaneBinaries();
 const failed: string[] = [];
 /** The groups that have run with all their files, and well. */
 const whole = new Set<string>();
-/** Where tests of clusters note which rights were used. */
-let notes = process.env.ARC_RIGHTS || undefined;
+/** The folders of notes that were made here, by variable. */
+const folders: Record<string, string> = {};
 const isNamed = (group: string | undefined) => wanted.some(({ name }) => name === group);
 for (const group of GROUPS) {
   const { name: title, notesOf } = group;
@@ -89,9 +93,10 @@ for (const group of GROUPS) {
     console.log(`== ${title}: not run: it needs a run of all of ${notesOf} that went well`);
     continue;
   }
-  if (group.cluster && notes === undefined) {
-    notes = mkdtempSync(join(tmpdir(), "arc-rights-"));
-    console.log(`the rights that are used are noted in ${notes}: ARC_RIGHTS for a later run of rights alone`);
+  const { notes } = group;
+  if (notes && !process.env[notes] && !folders[notes]) {
+    folders[notes] = mkdtempSync(join(tmpdir(), `${notes.toLowerCase().replace("_", "-")}-`));
+    console.log(`what is seen is noted in ${folders[notes]}: ${notes} for a later run of its check alone`);
   }
   console.log(`== ${group.name}: ${files.length} files on ${onDeno ? "Deno" : `Node ${process.version}`}`);
   if (!run(group, files)) failed.push(group.name);
@@ -114,7 +119,7 @@ function run(group: Group, files: readonly string[]): boolean {
       `--test-reporter=${join(root, "tests/support/reporter.ts")}`,
       ...files,
     ];
-  const env = { ...process.env, NO_COLOR: "1", ...(notes === undefined ? {} : { ARC_RIGHTS: notes }) };
+  const env = { ...process.env, NO_COLOR: "1", ...folders };
   const out = onDeno ? "pipe" : "inherit";
   const { status, stdout } = spawnSync(program!, rest, {
     cwd: root,

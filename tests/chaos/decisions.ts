@@ -8,18 +8,64 @@ import { fileURLToPath } from "node:url";
 
 const CONTROLLERS = join(dirname(fileURLToPath(import.meta.url)), "../../src/controllers");
 
-/** Decisions by `controller/word`, as {@link Decisions} counts them: each literal word that a plan is made with. */
+/** How the word of a plan stands in the source. */
+const WORDS = [
+  /\b(?:act|rest|report)\(\s*"([a-z-]+)"/g,
+  /\b(?:act|rest)\([^,;]*? \? "([a-z-]+)" : "([a-z-]+)"/g,
+  /\bforget\(seen, "([a-z-]+)"/g,
+  /\b(?:call|checked)\(seen, [^;]*?"([a-z-]+)"(?:, now)?\)/g,
+  /\bconst why = ([^;]+);/g,
+];
+
+/** Decisions by `controller/word`, as {@link decisionsIn} counts them: each literal word that a plan is made with. */
 export function possibleDecisions(): readonly string[] {
   const found = globSync("{autoscaling,ephemeral}_*/*.ts", { cwd: CONTROLLERS }).flatMap((file) => {
     const controller = basename(dirname(file)).replaceAll("_", "");
     const text = readFileSync(join(CONTROLLERS, file), "utf8");
-    return [...text.matchAll(/\b(?:act|rest)\(\s*"([a-z-]+)"/g)].map(([, why]) => `${controller}/${why}`);
+    return WORDS.flatMap((word) => [...text.matchAll(word)]).flatMap(([, ...words]) => words)
+      .flatMap((word = "") => word.includes('"') ? [...word.matchAll(/"([a-z-]+)"/g)].map(([, one]) => one!) : word)
+      .filter((word) => /^[a-z-]+$/.test(word))
+      .map((word) => `${controller}/${word}`);
   });
   return [...new Set(found)].sort();
 }
 
-/** Worlds of chaos do not come to these; what does is named. */
-export const ELSEWHERE: Readonly<Record<string, string>> = {};
+/**
+ * Worlds of chaos do not come to these, or too seldom to be counted on, and why; a scenario does, and tests/decisions
+ * checks it.
+ */
+export const ELSEWHERE: Readonly<Record<string, string>> = {
+    "No chart has made the scale sets of these worlds, so nothing is protected.",
+  "autoscalinglistener/bad-source": "The secret of these worlds may be refused by GitHub, but it is there and well formed.",
+  "autoscalinglistener/children-are-going": "Nobody in these worlds puts a finalizer onto what a listener needs.",
+  "autoscalinglistener/released": "Nobody in these worlds puts a finalizer of their own onto our objects.",
+  "autoscalinglistener/remove-orphan": "Nobody in these worlds takes a finalizer off a scale set by hand.",
+  "autoscalinglistener/replace-pod": "No scale set of these worlds gets another template of its listener.",
+  "autoscalinglistener/rights-missing": "The controllers of these worlds have all their rights.",
+  "autoscalingrunnerset/awaiting-rights": "The controllers of these worlds have all their rights.",
+  "autoscalingrunnerset/drain-former-runner-set": "Nothing of an older release is in these worlds.",
+  "autoscalingrunnerset/former-listener-is-going": "No scale set of these worlds gets another URL or group.",
+  "autoscalingrunnerset/give-up-protected": "The controllers of these worlds have all their rights.",
+  "autoscalingrunnerset/give-up-scale-set": "The faults of these worlds are over when scale sets are deleted.",
+  "autoscalingrunnerset/invalid-spec": "The users of these worlds write no specs that are wrong.",
+  "autoscalingrunnerset/keep-id": "No scale set of these worlds is deleted while it is being made.",
+  "autoscalingrunnerset/no-namespace": "The controllers' namespace stays, and the API server knows it.",
+  "autoscalingrunnerset/release-protected":
+  "autoscalingrunnerset/released": "Nobody in these worlds puts a finalizer of their own onto our objects.",
+  "autoscalingrunnerset/remove-former-listener": "No scale set of these worlds gets another URL or group.",
+  "autoscalingrunnerset/runner-set-is-going": "Nobody in these worlds deletes runner sets by hand.",
+  "autoscalingrunnerset/runner-set-is-not-ours": "Nobody in these worlds makes runner sets but the controllers.",
+  "autoscalingrunnerset/service-failed": "The faults of these worlds are over when scale sets are deleted.",
+  "ephemeralrunner/leaving": "Nobody in these worlds puts a finalizer of their own onto our objects.",
+  "ephemeralrunner/let-go-soon": "GitHub must answer later than the runner ends, which three of 11,000 runners have met.",
+  "ephemeralrunner/not-allowed": "The controllers of these worlds have all their rights.",
+  "ephemeralrunner/protect": "Nobody in these worlds takes a finalizer off a runner by hand.",
+  "ephemeralrunnerset/budget": "No scale set of these worlds protects its busy runners.",
+  "ephemeralrunnerset/leaving": "Nobody in these worlds puts a finalizer of their own onto our objects.",
+  "ephemeralrunnerset/proxy-secret": "No scale set of these worlds has a proxy.",
+  "ephemeralrunnerset/remove-budget": "No scale set of these worlds protects its busy runners.",
+  "ephemeralrunnerset/remove-proxy-secret": "No scale set of these worlds has a proxy.",
+};
 
 /** How often each was taken, from the samples of a controller's metrics. */
 export function decisionsIn(samples: ReadonlyMap<string, number>): ReadonlyMap<string, number> {

@@ -145,6 +145,9 @@ story("a right to make pods that comes late costs no runner", {}, async (system)
   await system.run(10_000);
   assert.equal(system.runners().length, 2);
   assert.deepEqual(system.runnerPods(), []);
+  assert.deepEqual(system.runners().map(({ status }) => status?.reason), [undefined, undefined], "nothing is said yet");
+  const tries = system.requests().filter(({ client, what }) => client === "arc-controller" && what === "create pods");
+  assert.ok(tries.length <= 12, `${tries.length} tries in 10 s`);
   give();
   await system.until("two stand ready", () => idle(system) === 2, 30_000);
   assert.equal(system.made, 2, "those that waited were registered once");
