@@ -35,8 +35,8 @@ export function possibleDecisions(): readonly string[] {
  * checks it.
  */
 export const ELSEWHERE: Readonly<Record<string, string>> = {
-    "No chart has made the scale sets of these worlds, so nothing is protected.",
-  "autoscalinglistener/bad-source": "The secret of these worlds may be refused by GitHub, but it is there and well formed.",
+  "autoscalinglistener/bad-source":
+    "The secret of these worlds may be refused by GitHub, but it is there and well formed.",
   "autoscalinglistener/children-are-going": "Nobody in these worlds puts a finalizer onto what a listener needs.",
   "autoscalinglistener/released": "Nobody in these worlds puts a finalizer of their own onto our objects.",
   "autoscalinglistener/remove-orphan": "Nobody in these worlds takes a finalizer off a scale set by hand.",
@@ -46,18 +46,21 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   "autoscalingrunnerset/drain-former-runner-set": "Nothing of an older release is in these worlds.",
   "autoscalingrunnerset/former-listener-is-going": "No scale set of these worlds gets another URL or group.",
   "autoscalingrunnerset/give-up-protected": "The controllers of these worlds have all their rights.",
-  "autoscalingrunnerset/give-up-scale-set": "The faults of these worlds are over when scale sets are deleted.",
+  "autoscalingrunnerset/give-up-scale-set": "GitHub must be away for minutes just when a scale set is deleted.",
   "autoscalingrunnerset/invalid-spec": "The users of these worlds write no specs that are wrong.",
-  "autoscalingrunnerset/keep-id": "No scale set of these worlds is deleted while it is being made.",
+  "autoscalingrunnerset/keep-id": "A scale set must be deleted in the moment in which GitHub makes it.",
   "autoscalingrunnerset/no-namespace": "The controllers' namespace stays, and the API server knows it.",
   "autoscalingrunnerset/release-protected":
+    "No chart has made the scale sets of these worlds, so nothing is protected.",
   "autoscalingrunnerset/released": "Nobody in these worlds puts a finalizer of their own onto our objects.",
   "autoscalingrunnerset/remove-former-listener": "No scale set of these worlds gets another URL or group.",
   "autoscalingrunnerset/runner-set-is-going": "Nobody in these worlds deletes runner sets by hand.",
   "autoscalingrunnerset/runner-set-is-not-ours": "Nobody in these worlds makes runner sets but the controllers.",
-  "autoscalingrunnerset/service-failed": "The faults of these worlds are over when scale sets are deleted.",
+  "autoscalingrunnerset/service-failed":
+    "GitHub must fail just when a scale set is deleted, which is seldom before the end.",
   "ephemeralrunner/leaving": "Nobody in these worlds puts a finalizer of their own onto our objects.",
-  "ephemeralrunner/let-go-soon": "GitHub must answer later than the runner ends, which three of 11,000 runners have met.",
+  "ephemeralrunner/let-go-soon":
+    "GitHub must answer later than the runner ends, which three of 11,000 runners have met.",
   "ephemeralrunner/not-allowed": "The controllers of these worlds have all their rights.",
   "ephemeralrunner/protect": "Nobody in these worlds takes a finalizer off a runner by hand.",
   "ephemeralrunnerset/budget": "No scale set of these worlds protects its busy runners.",
