@@ -1,127 +1,28 @@
-/** What a scale set needs next, row by row. */
+/** What a scale set needs next, row by row; how it ends is in decide_end.test.ts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  listenerOf,
-  runnerSetOf,
-  sourceOf,
-  wantedScaleSet,
-} from "../../../../src/controllers/autoscaling_runner_set/build.ts";
+import { runnerSetOf } from "../../../../src/controllers/autoscaling_runner_set/build.ts";
 import type { EphemeralRunnerSet } from "../../../../src/api/kinds.ts";
 import { decide } from "../../../../src/controllers/autoscaling_runner_set/decide.ts";
 import type { Observed } from "../../../../src/controllers/autoscaling_runner_set/observe.ts";
-import type { RegisterCall, ScaleSetCall } from "../../../../src/controllers/autoscaling_runner_set/scale_set_calls.ts";
 import { SourceError } from "../../../../src/controllers/shared/services.ts";
-import { waitsOf } from "../../../../src/controllers/shared/waits.ts";
-import { type KubeObject, ROLES, SECRETS } from "../../../../src/k8s/resource.ts";
-import type { Plan, Step } from "../../../../src/runtime/plan.ts";
-import { ownedBy, registered, scaleSet, settings, stored, storedListener } from "../../../support/builders_set.ts";
+import { ownedBy, registered, settings, stored } from "../../../support/builders_set.ts";
 import { serviceError } from "../../../support/memory_service.ts";
 import { table } from "../../../support/table.ts";
-
-const FACTS = { id: 7, name: "linux", group: "Default" };
-const NOW = Date.UTC(2026, 0, 1, 10);
-const IDLE = { failures: 0, retryAt: 0 };
-const DELETING = "2026-01-01T09:59:00Z";
-
-function registerCall(ars: Observed["ars"], changes: Partial<RegisterCall> = {}): RegisterCall {
-  return {
-    do: "register",
-    source: sourceOf(ars),
-    wanted: wantedScaleSet(ars),
-    fresh: false,
-    generation: ars.metadata.generation,
-    ...changes,
-  };
-}
-
-/** A scale set at work, as it is observed; `changes` make it another. */
-function seen(changes: Partial<Observed> = {}): Observed {
-  const { ars = registered() } = changes;
-  const made = registered();
-  return {
-    ars,
-    runnerSet: ownedBy(ars, runnerSetOf({ ...made, metadata: ars.metadata }, FACTS, settings())),
-    formerSets: [],
-    listeners: [storedListener(listenerOf(made, FACTS, settings()))],
-    outdated: false,
-    github: { ...IDLE, last: { call: registerCall(ars), at: NOW - 60_000, ok: true, result: FACTS } },
-    memory: {},
-    protectedObjects: [],
-    settings: settings(),
-    waits: waitsOf(),
-    ...changes,
-  };
-}
-
-const failed = (error: unknown, ars = registered(), at = NOW - 5_000) => ({
-  failures: 1,
-  retryAt: NOW + 7_000,
-  last: { call: registerCall(ars), at, ok: false as const, error },
-});
-const unknown = stored(scaleSet({}, { finalizers: registered().metadata.finalizers }));
-const running = { ...IDLE, running: registerCall(registered()) };
-const fresh = (github: Observed["github"] = IDLE) =>
-  seen({ ars: unknown, runnerSet: undefined, listeners: [], github });
-const noted = (metadata = {}) => registered({}, metadata);
-const gone = (changes: Partial<Observed>) =>
-  seen({
-    ars: noted({ deletionTimestamp: DELETING }),
-    runnerSet: undefined,
-    listeners: [],
-    github: IDLE,
-    ...changes,
-  });
-const unregistering = { do: "unregister", source: sourceOf(registered()), id: 7, fresh: false } as const;
-const protectedBy = (kind: typeof SECRETS | typeof ROLES, name: string, holdsRights = false) => ({
-  kind: kind as typeof SECRETS,
-  name,
-  holdsRights,
-  object: stored<KubeObject>({
-    metadata: { name, namespace: "arc-runners", finalizers: ["actions.github.com/cleanup-protection"] },
-  }),
-});
-const unnamed = (ars = noted({ deletionTimestamp: DELETING, annotations: {} })) => ars;
-
-function stepsOf(plan: Plan<ScaleSetCall>): string[] {
-  return plan.steps.map((step: Step<ScaleSetCall>) => {
-    switch (step.do) {
-      case "perform":
-        return `${step.call.do}${step.call.fresh ? " fresh" : ""}`;
-      case "event":
-        return `event ${step.reason}`;
-      case "create":
-        return `create ${step.kind.kind}`;
-      case "patch":
-        return `patch ${step.kind.kind}${step.subresource ? " status" : ""}`;
-      case "delete":
-        return `delete ${step.kind.kind}`;
-    }
-  });
-}
-
-/** A scale set at work whose listener has written that the service does not know `id`. */
-function missing(changes: Partial<Observed>, id = 7, scaleSetId = 7): Observed {
-  const usual = seen();
-  const runnerSet = runnerSetOf(registered(), { ...FACTS, id: scaleSetId }, settings());
-  runnerSet.spec!.missingScaleSetId = id;
-  return { ...usual, runnerSet: ownedBy(usual.ars, runnerSet), ...changes };
-}
-
-/** The runner set of a scale set that is being deleted, with this finalizer. */
-function held(finalizer: string): Observed["runnerSet"] {
-  const { runnerSet } = seen({ ars: noted({ deletionTimestamp: DELETING }) });
-  return { ...runnerSet!, metadata: { ...runnerSet!.metadata, finalizers: [finalizer] } };
-}
-
-interface Row {
-  readonly seen: Observed;
-  readonly why: string;
-  readonly steps: string[];
-  readonly again?: number;
-  /** What the last step sends. */
-  readonly patch?: unknown;
-}
+import {
+  checkRow,
+  FACTS,
+  failed,
+  fresh,
+  IDLE,
+  missing,
+  NOW,
+  registerCall,
+  type Row,
+  running,
+  seen,
+  unknown,
+} from "../../../support/observed_set.ts";
 
 table<Row>("decide", {
   "without our finalizer nothing is done but to add it": {
@@ -280,122 +181,7 @@ table<Row>("decide", {
     why: "in-place",
     steps: ["register fresh", "event Unauthorized", "patch AutoscalingRunnerSet status"],
   },
-  "deletion: the listener first": {
-    seen: seen({ ars: noted({ deletionTimestamp: DELETING }) }),
-    why: "remove-listener",
-    steps: ["delete AutoscalingListener"],
-  },
-  "deletion: the runners next, which first are held": {
-    seen: seen({ ars: noted({ deletionTimestamp: DELETING }), listeners: [] }),
-    why: "remove-runner-set",
-    steps: ["patch EphemeralRunnerSet"],
-  },
-  "deletion: a runner set that is held goes, whoever holds it": {
-    seen: seen({
-      ars: noted({ deletionTimestamp: DELETING }),
-      listeners: [],
-      runnerSet: held("ephemeralrunnerset.actions.github.com/finalizer"),
-    }),
-    why: "remove-runner-set",
-    steps: ["delete EphemeralRunnerSet"],
-  },
-  "deletion: a runner set of 0.14.2 too": {
-    seen: seen({
-      ars: noted({ deletionTimestamp: DELETING }),
-      listeners: [],
-      runnerSet: held("ephemeralrunner.actions.github.com/finalizer"),
-    }),
-    why: "remove-runner-set",
-    steps: ["delete EphemeralRunnerSet"],
-  },
-  "deletion: then the service": { seen: gone({}), why: "unregister", steps: ["unregister"] },
-  "deletion: a registration under way is waited for": {
-    seen: gone({ github: running }),
-    why: "awaiting-service",
-    steps: [],
-  },
-  "deletion: gone at the service": {
-    seen: gone({ github: { ...IDLE, last: { call: unregistering, at: NOW, ok: true, result: undefined } } }),
-    why: "forget-scale-set",
-    steps: ["patch AutoscalingRunnerSet"],
-  },
-  "deletion: a service that fails is asked again later": {
-    seen: gone({
-      memory: { unregisteringSince: NOW - 10_000 },
-      github: {
-        failures: 2,
-        retryAt: NOW + 4_000,
-        last: { call: unregistering, at: NOW, ok: false, error: serviceError("Unavailable", 503) },
-      },
-    }),
-    why: "service-failed",
-    steps: [],
-    again: 4_000,
-  },
-  "deletion: five minutes are enough": {
-    seen: gone({
-      memory: { unregisteringSince: NOW - 300_000 },
-      github: {
-        failures: 9,
-        retryAt: NOW + 60_000,
-        last: { call: unregistering, at: NOW, ok: false, error: serviceError("Unavailable", 503) },
-      },
-    }),
-    why: "give-up-scale-set",
-    steps: ["event ScaleSetMayRemain", "patch AutoscalingRunnerSet"],
-  },
-  "deletion: five minutes are enough, those for the runners included": {
-    seen: gone({
-      gaveUp: { since: NOW - 320_000, at: NOW - 20_000 },
-      memory: { unregisteringSince: NOW - 2_000 },
-      github: {
-        failures: 1,
-        retryAt: NOW + 1_000,
-        last: { call: unregistering, at: NOW, ok: false, error: serviceError("Unavailable", 503) },
-      },
-    }),
-    why: "give-up-scale-set",
-    steps: ["event ScaleSetMayRemain", "patch AutoscalingRunnerSet"],
-  },
-  "deletion: a service that stumbles long after it did not answer for the runners is asked again": {
-    seen: gone({
-      gaveUp: { since: NOW - 3_600_000, at: NOW - 3_300_000 },
-      memory: { unregisteringSince: NOW - 2_000 },
-      github: {
-        failures: 1,
-        retryAt: NOW + 1_000,
-        last: { call: unregistering, at: NOW, ok: false, error: serviceError("Unavailable", 503) },
-      },
-    }),
-    why: "service-failed",
-    steps: [],
-    again: 1_000,
-  },
-  "deletion: protected objects, those with our rights last": {
-    seen: gone({ ars: unnamed(), protectedObjects: [protectedBy(SECRETS, "gh"), protectedBy(ROLES, "mr", true)] }),
-    why: "release-protected",
-    steps: ["patch Secret"],
-  },
-  "deletion: rights are released one by one": {
-    seen: gone({ ars: unnamed(), protectedObjects: [protectedBy(ROLES, "a", true), protectedBy(ROLES, "b", true)] }),
-    why: "release-protected",
-    steps: ["patch Role"],
-  },
-  "deletion: the finalizer at last": {
-    seen: gone({ ars: unnamed() }),
-    why: "remove-finalizer",
-    steps: ["patch AutoscalingRunnerSet"],
-  },
-}, (row) => {
-  const plan = decide(row.seen, NOW);
-  assert.deepEqual({ why: plan.why, steps: stepsOf(plan), again: plan.requeueAfter }, {
-    why: row.why,
-    steps: row.steps,
-    again: row.again,
-  });
-  const last = plan.steps.at(-1);
-  if (row.patch) assert.deepEqual(last?.do === "patch" && last.patch, row.patch);
-});
+}, checkRow);
 
 test("decide: a runner set that is made anew under a listener has the count of the one before", () => {
   const count = { replicas: 3, runningJobs: 2, patchID: 17 };
