@@ -17,7 +17,7 @@ const ABOUT = {
   examples: [
     ["arc sandbox --jobs 200 --scale-sets 3 --min 1 --max 50", "more of everything"],
     ["arc sandbox --faults api --seed 7", "an API server that fails, repeatably"],
-    ["arc sandbox --speed --duration 1h", "an hour of jobs on a virtual clock"],
+    ["arc sandbox --speed --duration 10m", "ten minutes of jobs on a virtual clock, in less"],
     ["arc sandbox --keep", "stays up until Ctrl-C, for kubectl and curl"],
     ["arc sandbox --world-only", "the world alone, for a controller that is started in another terminal"],
   ],
@@ -38,7 +38,7 @@ export async function run(args: readonly string[], io: Runtime): Promise<number>
   const { pumped, runSandbox } = await import("./sandbox/run.ts");
   const virtual = values.speed ? new VirtualClock() : undefined;
   const clock = virtual ?? systemClock;
-  const screen = new Screen(io.stdout);
+  const screen = new Screen(io.stdout, values.speed ? values.duration ?? 1000 * values.jobs / values.rate : 0);
   const together = io.stdout.isTerminal && io.stderr.isTerminal;
   const log = createLog({
     name: "sandbox",

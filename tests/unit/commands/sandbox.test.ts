@@ -168,12 +168,14 @@ test("screen: what is said stands above the table, which is drawn anew below", (
 });
 
 test("screen: a terminal is drawn over, a pipe gets a line each five seconds", () => {
-  const written = (isTerminal: boolean) => {
+  const written = (isTerminal: boolean, loadMs = 0, times = [0, 1_000, 4_900, 5_000, 9_000]) => {
     let text = "";
-    const screen = new Screen({ isTerminal, columns: 80, write: (more) => void (text += more) });
-    for (const elapsedMs of [0, 1_000, 4_900, 5_000, 9_000]) screen.show({ ...SNAPSHOT, elapsedMs });
+    const screen = new Screen({ isTerminal, columns: 80, write: (more) => void (text += more) }, loadMs);
+    for (const elapsedMs of times) screen.show({ ...SNAPSHOT, elapsedMs });
     return text;
   };
   assert.equal(written(true).split("\x1b[8A\x1b[J").length, 5);
   assert.equal(written(false).trim().split("\n").length, 3);
+  const hour = Array.from({ length: 3_600 }, (_, second) => 1_000 * second);
+  assert.equal(written(false, 3_600_000, hour).trim().split("\n").length, 61, "a long load has few lines");
 });
