@@ -3,7 +3,7 @@
  * deletes the former objects, and our protection would keep them for ever.
  */
 import type { AutoscalingRunnerSet, EphemeralRunner } from "../../api/kinds.ts";
-import { CLEANUP_ANNOTATIONS, FINALIZERS } from "../../api/names.ts";
+import { CLEANUP_ANNOTATIONS, FINALIZERS, LABELS } from "../../api/names.ts";
 import type { KubeClient } from "../../k8s/client.ts";
 import { KubeError } from "../../k8s/errors.ts";
 import { isDeleting, type KubeObject, refOf, type Resource, SECRETS, SERVICE_ACCOUNTS } from "../../k8s/resource.ts";
@@ -12,6 +12,7 @@ import { delayOf } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
+import { eachOf } from "../../lib/parallel.ts";
 import type { Component } from "../../runtime/manager.ts";
 import type { SetStores } from "../shared/stores_set.ts";
 import { FIRST_WITH_RIGHTS, KINDS } from "./protected.ts";
@@ -57,14 +58,17 @@ export function abandonedObjects(deps: AbandonedDeps): Component {
   return {
     name: "former objects of scale sets",
     start() {
-      unsubscribe = deps.stores.autoscalingRunnerSets.subscribe((change) => {
-        const objects = abandonedBy(change);
+      const follows = (objects: readonly Abandoned[]) => {
         if (objects.length === 0) return;
-        const follows: Promise<void> = follow(deps, objects, end.signal).catch((error) => {
+        const followed: Promise<void> = follow(deps, objects, end.signal).catch((error) => {
           if (!end.signal.aborted) deps.log.warn("former objects stay protected", { error: messageOf(error) });
-        }).finally(() => following.delete(follows));
-        following.add(follows);
-      });
+        }).finally(() => following.delete(followed));
+        following.add(followed);
+      };
+      unsubscribe = deps.stores.autoscalingRunnerSets.subscribe((change) => follows(abandonedBy(change)));
+      const looks: Promise<void> = abandonedBefore(deps).then((groups) => groups.forEach(follows))
+        .finally(() => following.delete(looks));
+      following.add(looks);
       return Promise.resolve();
     },
     async stop() {
@@ -73,6 +77,38 @@ export function abandonedObjects(deps: AbandonedDeps): Component {
       await Promise.all(following);
     },
   };
+}
+
+/** The scale set of whose chart an object is. */
+const CHART_LABEL: string = LABELS.scaleSetName;
+
+/** What was abandoned while no controller ran, or before it was started anew: by the scale set whose chart made it. */
+async function abandonedBefore(deps: AbandonedDeps): Promise<Abandoned[][]> {
+  const { kube, stores, log } = deps;
+  const namespaces = new Set([...stores.autoscalingRunnerSets.all()].map(({ metadata }) => metadata.namespace ?? ""));
+  const kinds = new Set<Resource>(KINDS.slice(0, FIRST_WITH_RIGHTS));
+  const places = [...namespaces].flatMap((namespace) => [...kinds].map((kind) => ({ namespace, kind })));
+  const groups = new Map<string, Abandoned[]>();
+  await eachOf(places, 4, async ({ namespace, kind }) => {
+    try {
+      const { items } = await kube.list(kind as Resource<KubeObject>, { namespace, labelSelector: CHART_LABEL });
+      for (const { metadata } of items) {
+        const object = { kind, namespace, name: metadata.name };
+        const isHeld = metadata.deletionTimestamp !== undefined &&
+          metadata.finalizers?.includes(FINALIZERS.cleanupProtection);
+        if (!isHeld || isNamed(deps, object)) continue;
+        const group = `${namespace}/${metadata.labels?.[CHART_LABEL]}`;
+        groups.set(group, [...groups.get(group) ?? [], object]);
+      }
+    } catch (error) {
+      log.debug("former objects of scale sets can't be looked for", {
+        kind: kind.kind,
+        namespace,
+        error: messageOf(error),
+      });
+    }
+  });
+  return [...groups.values()];
 }
 
 async function follow(deps: AbandonedDeps, objects: readonly Abandoned[], signal: AbortSignal): Promise<void> {

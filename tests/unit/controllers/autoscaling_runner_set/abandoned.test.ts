@@ -60,21 +60,33 @@ async function world() {
   const protect = (kind: Resource, name: string) =>
     kube.put(
       kind,
-      { metadata: { name, namespace: "arc-runners", finalizers: [FINALIZERS.cleanupProtection] } } as never,
+      {
+        metadata: {
+          name,
+          namespace: "arc-runners",
+          labels: { "actions.github.com/scale-set-name": "linux" },
+          finalizers: [FINALIZERS.cleanupProtection],
+        },
+      } as never,
     );
   protect(ROLES, "linux-kube-mode");
   protect(SERVICE_ACCOUNTS, "linux-kube-mode");
   protect(SECRETS, "linux-secret");
   kube.put(AUTOSCALING_RUNNER_SETS, scaleSet({}, { annotations: { ...KUBE_MODE, ...SECRET } }));
-  const part = abandonedObjects({
-    kube: kube.client,
-    stores: { autoscalingRunnerSets: sets },
-    runners,
-    clock,
-    log: logOf(() => {}),
-  });
-  await part.start();
+  const start = async () => {
+    const part = abandonedObjects({
+      kube: kube.client,
+      stores: { autoscalingRunnerSets: sets },
+      runners,
+      clock,
+      log: logOf(() => {}),
+    });
+    await part.start();
+    return part;
+  };
+  const part = await start();
   return {
+    start,
     clock,
     kube,
     part,
@@ -166,4 +178,25 @@ test("a refusal is tried again, and stopping ends the waiting", async () => {
   drop(SECRETS, "linux-secret");
   await pass(600_000);
   assert.equal(there().length, 1);
+});
+
+test("a controller that was away, or is started anew, lets go what was abandoned before", async () => {
+  const { kube, start, annotate, drop, pass, there, part } = await world();
+  await part.stop();
+  const runner = {
+    metadata: { name: "r", namespace: "arc-runners" },
+    spec: { spec: { serviceAccountName: "linux-kube-mode" } },
+  };
+  kube.put(EPHEMERAL_RUNNERS, runner as never);
+  annotate(SECRET);
+  drop(ROLES, "linux-kube-mode");
+  drop(SERVICE_ACCOUNTS, "linux-kube-mode");
+  drop(SECRETS, "linux-secret");
+  const next = await start();
+  await pass(3_600_000);
+  assert.equal(there().length, 3, "its job may use them");
+  kube.vanish(EPHEMERAL_RUNNERS, "arc-runners/r");
+  await pass(60_000);
+  assert.deepEqual(there(), ["secrets:arc-runners/linux-secret"], "what the scale set names stays");
+  await next.stop();
 });
