@@ -37,7 +37,14 @@ const GROUPS: readonly Group[] = [
   { name: "charts", files: "tests/charts/**/*.test.ts", together: false },
   { name: "smoke", files: "tests/smoke/**/*.test.ts", together: false },
   { name: "image", files: "tests/image/**/*.test.ts", together: false },
-  { name: "cluster", files: "tests/cluster/**/*.test.ts", together: false, cluster: true, notes: "ARC_RIGHTS" },
+  {
+    name: "cluster",
+    files: "tests/cluster/**/*.test.ts",
+    together: false,
+    processes: 2,
+    cluster: true,
+    notes: "ARC_RIGHTS",
+  },
   {
     name: "stories",
     files: ["tests/stories/**/*.test.ts", "tests/cluster/{crash,disruption,leader}.test.ts"],
