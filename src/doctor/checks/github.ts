@@ -50,7 +50,7 @@ function wayOutOf({ set }: GithubFacts): (trouble: Trouble) => string {
     ProxyInvalid: `${edit} (proxy): docs/ghes-proxies-cas.md`,
     CertificateInvalid: `${edit} (githubServerTLS): docs/ghes-proxies-cas.md`,
     VaultUnavailable: "docs/authentication.md, and the vault's own log",
-    Unauthorized: "renew the credentials, or give them the permission (docs/authentication.md): " +
+    Unauthorized: "renew the credentials, or give them the permission (docs/authentication.md); a token by " +
       `kubectl -n ${namespace} patch secret ${secret} -p '{"stringData":{"github_token":"TOKEN"}}'`,
   };
   return ({ reason }) => ways[reason] ?? "https://www.githubstatus.com; docs/troubleshoot.md";
