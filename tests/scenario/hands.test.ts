@@ -240,6 +240,30 @@ story("a scale set that is deleted while GitHub is still making it is deleted th
   assert.equal(system.world.service.ledger.callsOf("scaleset.create"), 1);
 });
 
+story("a scale set that GitHub fails to delete is tried again with waits, and goes when it can", {}, async (system) => {
+  await system.scaleSet("linux", { minRunners: 1 });
+  await system.until("one stands ready", () => idle(system) === 1);
+  const heal = system.world.network.inject({
+    name: "GitHub deletes no scale set",
+    matches: ({ method, url }) => method === "DELETE" && /\/runnerscalesets\/\d+$/.test(url.pathname),
+    effect: { kind: "status", status: 503 },
+  });
+  await system.deleteScaleSet("linux");
+  await system.run(5_000);
+  assert.deepEqual(system.listenerPods(), []);
+  assert.deepEqual(system.runners(), [], "the cluster's side goes all the same");
+  const mark = system.world.timeline.count;
+  await system.run(120_000);
+  const tries = system.requests(mark).filter(({ what }) => what === "DELETE /_apis/runtime/runnerscalesets/*").length;
+  assert.ok(tries >= 3 && tries <= 60, `${tries} tries in two minutes`);
+  assert.ok(system.ars("linux"), "its object stays until the time-box has run out");
+  assert.ok(system.service("linux"));
+  heal();
+  await system.until("the scale set is gone", () => system.ars("linux") === undefined, 130_000);
+  assert.equal(system.service("linux"), undefined);
+  assert.deepEqual(system.events().filter(({ reason }) => reason === "ScaleSetMayRemain"), []);
+});
+
 story("a runner that ends before GitHub's leave has come back is no failure", {}, async (system) => {
   await system.scaleSet("linux", { minRunners: 3 });
   await system.until("three stand ready", () => idle(system) === 3);
