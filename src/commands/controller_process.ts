@@ -9,8 +9,10 @@ import { nodeTransports } from "../lib/http_node.ts";
 import type { Log } from "../lib/log.ts";
 import { Metrics } from "../lib/metrics.ts";
 import type { Values } from "../lib/options.ts";
+import { processUsage } from "../lib/process_usage.ts";
 import type { Runtime } from "../lib/runtime.ts";
 import type { Secrets } from "../lib/secrets.ts";
+import { declareProcessMetrics } from "../runtime/process_metrics.ts";
 import { type AppParts, createApp } from "../server/app.ts";
 import { listen, type Listening, parseListenAddress } from "../server/listen.ts";
 import { ControllerApp } from "./controller_app.ts";
@@ -53,6 +55,7 @@ export async function controllerProcess(call: ControllerCall): Promise<number> {
 async function work(server: KubeServer, { values, given, io, log, secrets }: ControllerCall): Promise<number> {
   const { clock, random, version } = io;
   const metrics = new Metrics();
+  declareProcessMetrics(metrics, processUsage, () => clock.now());
   const rateLimit = given.has("clientQps") || given.has("clientBurst")
     ? { qps: values.clientQps, burst: values.clientBurst }
     : undefined;
