@@ -55,7 +55,8 @@ export class RunnerBook {
 
   /** The service was asked to register the runner, and said this id if it has answered. */
   registered(uid: string, id?: number): void {
-    if (id !== undefined && id !== this.#registrations.get(uid)) {
+    // An id that a new process only reads is none that has come meanwhile.
+    if (id !== undefined && this.#registrations.has(uid) && id !== this.#registrations.get(uid)) {
       // What was let go while this was under way was a former registration, whose answer had got lost: this one is there.
       this.#released.delete(uid);
       this.#asked.delete(uid);

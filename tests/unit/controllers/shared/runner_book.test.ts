@@ -21,3 +21,11 @@ test("a registration that is told again after it has been let go stays let go", 
   book.registered("uid");
   assert.equal(book.isReleased("uid"), true);
 });
+
+test("an id that a new process reads from a runner's secret is no new registration", () => {
+  const book = new RunnerBook();
+  book.asked("uid");
+  book.released("uid");
+  book.registered("uid", 9);
+  assert.deepEqual([book.isReleased("uid"), book.isAsked("uid")], [true, true]);
+});
