@@ -325,11 +325,12 @@ export class Cluster {
     return [...found, ...open.map(({ owner }) => `session of ${owner} at the service`)];
   }
 
-  /** All objects of a kind. */
+  /** All objects of a kind; none where the kind is not defined. An API server that has just started is waited for. */
   async list<T extends KubeObject>(kind: Resource<T>): Promise<Stored<T>[]> {
-    const { status, text } = await this.plane.call("GET", pathOf(kind));
-    if (status !== 200) return [];
-    return (JSON.parse(text) as { items: Stored<T>[] }).items;
+    return await eventually(`a list of ${kind.plural}`, async () => {
+      const { status, text } = await this.plane.call("GET", pathOf(kind));
+      return status === 404 ? [] : status === 200 && (JSON.parse(text) as { items: Stored<T>[] }).items;
+    });
   }
 
   /** Creates one object as the admin. @throws Error with the API server's answer */
