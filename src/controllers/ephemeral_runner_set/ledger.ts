@@ -154,8 +154,14 @@ export class Ledger {
     };
   }
 
-  forget(setUid: string): void {
-    this.#pages.delete(setUid);
+  /** Sets that there are pages for. */
+  get size(): number {
+    return this.#pages.size;
+  }
+
+  /** Forgets all sets but these. Runners can outlive their set, and have a page opened again. */
+  keep(isNeeded: (setUid: string) => boolean): void {
+    for (const uid of this.#pages.keys()) if (!isNeeded(uid)) this.#pages.delete(uid);
   }
 
   #page(setUid: string): Page {

@@ -28,7 +28,7 @@ import type { StepResult } from "../../runtime/execute.ts";
 import { Performer } from "../../runtime/performer.ts";
 import type { PatchStep, Plan } from "../../runtime/plan.ts";
 import { setKeyOf, stateOf } from "../shared/runner_state.ts";
-import { BY_UID } from "../shared/stores.ts";
+import { BY_SET, BY_UID } from "../shared/stores.ts";
 import { UNPROTECTED } from "./budget.ts";
 import { refusalOf, seenBudget } from "./budget_reader.ts";
 import { retire, type RetireAnswer, type RetireCall } from "./calls.ts";
@@ -199,10 +199,11 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
   }
 
   gone(key: string): void {
-    const memory = this.#memories.get(key);
+    const { sets, runners } = this.#deps.stores;
     this.performer.forget(key);
     this.#memories.forget(key);
-    if (memory) this.#ledger.forget(memory.uid);
+    const there = new Set([...sets.all()].map(({ metadata }) => metadata.uid));
+    this.#ledger.keep((uid) => there.has(uid) || runners.count(BY_SET, uid) > 0);
   }
 }
 
