@@ -47,7 +47,7 @@ export interface ControllerOptions {
   /** Keys worked on at the same time. */
   readonly concurrency: number;
   readonly observer?: ControllerObserver;
-  /** Back-off of a key that fails. Default 5 ms doubling to 1000 s. */
+  /** Back-off of a key that fails. Default 5 ms doubling to {@link LONGEST_MS}. */
   readonly backoff?: BackoffOptions;
   /** A plan that finds no rest within so many rounds, and does the same again, counts as a failure. Default 8. */
   readonly maxRounds?: number;
@@ -57,6 +57,12 @@ export interface ControllerOptions {
 const FAIR_ROUNDS = 2;
 /** The pause of a key that has used all its rounds and gets on. */
 const BREATH_MS = 50;
+
+/**
+ * The reference's is 1000 s. What a key fails for (a missing definition, a right, a webhook) often comes back without an
+ * event that wakes the key, and jobs must not wait a quarter of an hour for it.
+ */
+const LONGEST_MS = 60_000;
 
 /** What a key has had so far without coming to rest. */
 interface Rounds {
@@ -81,7 +87,7 @@ export class Controller<Seen, Call = never> {
     this.queue = new Queue({
       clock: options.clock,
       concurrency: options.concurrency,
-      backoff: options.backoff ?? { firstMs: 5, maxMs: 1_000_000 },
+      backoff: options.backoff ?? { firstMs: 5, maxMs: LONGEST_MS },
     });
   }
 

@@ -137,6 +137,23 @@ test("controller: giving way to others does not reset the count of rounds", asyn
   assert.equal(world.count.get("n/b"), 8);
 });
 
+test("controller: what has failed for an hour is tried within a minute of its mending", async () => {
+  const world = new Counting();
+  world.fail = new Error("there is no such definition");
+  const controller = world.controller((count) => count === 0 ? act("make", CHANGE) : rest("done"));
+  controller.enqueue("n/a");
+  const abort = new AbortController();
+  const running = controller.run(abort.signal);
+  await world.clock.advance(3_600_000);
+  assert.equal(world.count.get("n/a"), undefined);
+  assert.ok(world.order.length < 80, `it backs off: ${world.order.length} tries in an hour`);
+  world.fail = undefined;
+  await world.clock.advance(60_000);
+  assert.equal(world.count.get("n/a"), 1);
+  abort.abort();
+  await running;
+});
+
 test("controller: a failing step is tried again with back-off, and a conflict is not worth a warning", async () => {
   const world = new Counting();
   world.fail = new KubeError("changed meanwhile", { kind: "Conflict", status: 409, reason: "Conflict" });
