@@ -323,7 +323,6 @@ export const SANDBOX_OPTIONS = optionTable({
     min: 1,
     max: 100,
     default: 1,
-    unit: "scale sets",
     group: "World",
     help: "How many scale sets there are.",
   },
