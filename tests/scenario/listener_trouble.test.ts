@@ -5,6 +5,7 @@ import { type AutoscalingRunnerSet, EPHEMERAL_RUNNER_SETS } from "../../src/api/
 import { customResourceDefinitions } from "../../src/api/crd.ts";
 import type { CustomResourceDefinition } from "../../src/api/crd.ts";
 import { referenceDefinitions } from "../support/reference.ts";
+import { SIMULATED_PAT } from "../../src/sim/world.ts";
 import { SimSystem, type SystemOptions } from "../support/sim_system.ts";
 
 function story(name: string, options: SystemOptions, tell: (system: SimSystem) => Promise<void>): void {
@@ -145,5 +146,49 @@ for (const [name, crds] of Object.entries(OLD)) {
     await system.allDone();
     system.assertEachJobOnce();
     if (name === "the runner set's definition is") assert.equal(system.condition("linux", "Ready"), "True Ready");
+  });
+}
+
+/** What keeps a listener's pod from its work for a while, the word that it has for it, and how it ends. */
+const TROUBLES: Readonly<Record<string, { readonly reason: string; bring(system: SimSystem): () => unknown }>> = {
+  "the scale set is not there and can't be made": {
+    reason: "ScaleSetNotFound",
+    bring(system) {
+      system.world.service.controls.forgetScaleSet(system.service("linux")!.id);
+      return system.world.network.inject({
+        name: "GitHub makes no scale set",
+        matches: ({ method, url }) => method === "POST" && /\/runnerscalesets$/.test(url.pathname),
+        effect: { kind: "status", status: 503 },
+      });
+    },
+  },
+  "the token is refused": {
+    reason: "Unauthorized",
+    bring(system) {
+      const { controls } = system.world.service;
+      controls.revokePat(SIMULATED_PAT);
+      controls.expireTokens("admin");
+      controls.expireTokens("queue");
+      return () => controls.revokePat(SIMULATED_PAT, false);
+    },
+  },
+};
+for (const [name, { reason, bring }] of Object.entries(TROUBLES)) {
+  story(`${name}: the listener says ${reason}, does not end, and works on`, {}, async (system) => {
+    await system.scaleSet("linux", { maxRunners: 5 });
+    await system.until("it is ready", () => system.condition("linux", "Ready") === "True Ready");
+    const heal = bring(system);
+    const said = () => system.listenerOf("linux")?.status?.conditions?.find(({ type }) => type === "Ready")?.reason;
+    await system.until("the listener says it", () => said() === reason, 180_000);
+    await system.run(1_000);
+    assert.equal(system.condition("linux", "Ready"), `False ${reason}`);
+    await system.run(60_000);
+    heal();
+    await system.until("it is over", () => system.condition("linux", "Ready") === "True Ready", 400_000);
+    assert.equal(report(system), undefined);
+    system.queueJobs("linux", 2);
+    await system.allDone();
+    system.assertEachJobOnce();
+    assert.deepEqual(system.listenerExits.filter((code) => code !== 0), []);
   });
 }
