@@ -18,7 +18,7 @@ import type { ListenerContext } from "../../src/sim/kubelet/listener_program.ts"
 import { until } from "../../src/sim/kubelet/signals.ts";
 import { SIMULATED_PAT, World } from "../../src/sim/world.ts";
 import { ChaosProcess } from "./chaos_process.ts";
-import { addTo, decisionsIn } from "./decisions.ts";
+import { addTo, decisionsIn } from "../support/decisions.ts";
 import type { PlannedSet, WorldPlan } from "./plan.ts";
 
 export const CONTROLLER_NAMESPACE = "arc-systems";

@@ -4,7 +4,7 @@ import process from "node:process";
 import { Worker } from "node:worker_threads";
 import { faultNames } from "./fault_table.ts";
 import { type ChaosOptions, chaosOptions, HELP } from "./options.ts";
-import { addTo, ELSEWHERE, possibleDecisions } from "./decisions.ts";
+import { addTo, ELSEWHERE, possibleDecisions } from "../support/decisions.ts";
 import { planOf, type WorldPlan } from "./plan.ts";
 import { covers, joined, readRanges, writeRanges } from "./ranges.ts";
 import { runWorld } from "./run_world.ts";

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { before, test } from "node:test";
-import { addTo, ELSEWHERE, possibleDecisions } from "../chaos/decisions.ts";
+import { addTo, ELSEWHERE, possibleDecisions } from "../support/decisions.ts";
 
 const HOW = "`npm test -- scenario` makes them, and ARC_DECISIONS=FOLDER names the folder of an earlier run";
 const taken = new Map<string, number>();
@@ -31,7 +31,7 @@ test("the list of decisions has all that were taken", () => {
   const unknown = [...taken.keys()].filter((decision) =>
     !possible.has(decision) && !possible.has(decision.replace(/-later$/, "")) && !/[A-Z]/.test(decision)
   );
-  assert.deepEqual(unknown, [], `tests/chaos/decisions.ts does not find ${unknown.join(", ")} in src/controllers`);
+  assert.deepEqual(unknown, [], `tests/support/decisions.ts does not find ${unknown.join(", ")} in src/controllers`);
 });
 
 test("what is said to be elsewhere is a decision, and why is said", () => {

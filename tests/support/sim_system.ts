@@ -26,7 +26,7 @@ import type { VaultAccess } from "../../src/controllers/shared/vault_source.ts";
 import type { JobSpec } from "../../src/sim/actions_service/job_board.ts";
 import type { ListenerProgram } from "../../src/sim/kubelet/listener_program.ts";
 import { SIMULATED_PAT, World, type WorldOptions } from "../../src/sim/world.ts";
-import { addTo, decisionsIn } from "../chaos/decisions.ts";
+import { addTo, decisionsIn } from "./decisions.ts";
 import { SimProcess } from "./sim_process.ts";
 import { CONTROLLER_NAMESPACE, SimView } from "./sim_view.ts";
 
