@@ -1,7 +1,18 @@
+import { EPHEMERAL_RUNNER_SETS } from "../api/kinds.ts";
 import type { Statistics } from "../github/service.ts";
 import { writeCount } from "./count_writer.ts";
 import type { LoopDeps, LoopWaits } from "./loop_deps.ts";
-import { answered, FRESH, type Input, next, type ScaleState, speaksOfMore, type Step, wantsReading } from "./scale.ts";
+import {
+  answered,
+  type CountPatch,
+  FRESH,
+  type Input,
+  next,
+  type ScaleState,
+  speaksOfMore,
+  type Step,
+  wantsReading,
+} from "./scale.ts";
 
 /** How many runners are wanted, kept and told: scale.ts decides, this does what it says. */
 export class Demand {
@@ -41,7 +52,7 @@ export class Demand {
   }
 
   /** Tells the runner set. @throws the reason of the signal that ends all trying */
-  async tell({ patch }: Pick<Step, "patch">): Promise<void> {
+  async tell({ patch }: Step): Promise<void> {
     if (!patch) return;
     const { kube, runnerSet, clock, random, log, health } = this.#deps;
     const { retry: backoff } = this.#waits;
@@ -62,9 +73,24 @@ export class Demand {
    * that has heard nothing for long is told once more what it should know.
    */
   async rest(at: number): Promise<void> {
-    const { patch } = this.step({ kind: "empty", at });
-    const isOld = at - this.#toldAt >= this.#waits.retellMs;
-    await this.tell({ patch: patch ?? (isOld ? this.#state.sent : undefined) });
+    const step = this.step({ kind: "empty", at });
+    if (step.patch) return await this.tell(step);
+    const { sent } = this.#state;
+    if (sent && at - this.#toldAt >= this.#waits.retellMs) await this.#repeat(sent, at);
+  }
+
+  /** One try: nothing has changed that polling should wait for. */
+  async #repeat(spec: CountPatch, at: number): Promise<void> {
+    const { kube, runnerSet, log } = this.#deps;
+    try {
+      const options = { type: "merge", signal: this.#work } as const;
+      const set = await kube.patch(EPHEMERAL_RUNNER_SETS, runnerSet, { spec }, options);
+      this.#generation = set.metadata.generation ?? this.#generation;
+      this.#toldAt = at;
+    } catch (error) {
+      this.#work.throwIfAborted();
+      log.debug("the runner set could not be told the same again", { error });
+    }
   }
 
   /**

@@ -53,6 +53,19 @@ test("a runner set that has heard nothing for ten minutes is told the same again
   assert.equal(world.told, "1/0 #1");
 });
 
+test("an API server that is away is told the same later, and polling goes on", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(60_000);
+  world.cluster.fail("set", kubeRefuses("Unavailable"), 5);
+  world.cluster.writes.length = 0;
+  const polls = () => world.github.calls.filter((call) => call === "poll").length;
+  const before = polls();
+  await world.pass(900_000);
+  assert.equal(polls() - before, 18);
+  assert.equal(world.cluster.writes.at(-1), "set");
+});
+
 test("the count is written before the facts", async () => {
   const world = new World();
   world.cluster.addRunners("runner-1", "runner-2");
