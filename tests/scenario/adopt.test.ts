@@ -110,3 +110,37 @@ for (const prunes of [false, true]) {
       assert.equal(system.made, 4, "two with a job, two that stood ready");
     }));
 }
+
+for (const listenerMode of ["pod", "embedded"] as const) {
+  test(`a runner set that is deleted by hand at rest has its idle runners again at once (${listenerMode})`, () =>
+    SimSystem.story({ listenerMode }, async (system) => {
+      const { service } = system.world;
+      await system.scaleSet("linux", { minRunners: 2, maxRunners: 4 });
+      const idle = () => service.scaleSets()[0]?.statistics.totalIdleRunners;
+      await system.until("two stand ready", () => idle() === 2);
+      await system.run(120_000);
+      const former = new Set(system.runners().map(({ metadata }) => metadata.uid));
+      await system.done(system.kubectl.delete(EPHEMERAL_RUNNER_SETS, refOf(system.runnerSet("linux")!)));
+      const isNew = () => system.runners().filter(({ metadata }) => !former.has(metadata.uid)).length === 2;
+      await system.until("two others stand ready", () => isNew() && idle() === 2, 30_000);
+      system.queueJobs("linux", 2);
+      await system.allDone(60_000);
+      system.assertEachJobOnce();
+    }));
+}
+
+test("a runner set that is deleted by hand while no controller runs is told its count again", () =>
+  SimSystem.story({}, async (system) => {
+    const { service } = system.world;
+    await system.scaleSet("linux", { minRunners: 2, maxRunners: 4 });
+    const idle = () => service.scaleSets()[0]?.statistics.totalIdleRunners;
+    await system.until("two stand ready", () => idle() === 2);
+    await system.run(120_000);
+    for (const controller of system.controllers) controller.kill();
+    await system.done(system.kubectl.delete(EPHEMERAL_RUNNER_SETS, refOf(system.runnerSet("linux")!)));
+    await system.run(10_000);
+    system.startController();
+    await system.until("the former ones are gone", () => idle() === 0, 60_000);
+    await system.until("two others stand ready", () => idle() === 2, 660_000);
+    system.assertEachJobOnce();
+  }));
