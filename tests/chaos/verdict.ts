@@ -37,8 +37,9 @@ function wrongWith(system: ChaosSystem, set: WantedSet): string[] {
   expect("phase", ars.status?.phase, "Running");
   expect("pendingEphemeralRunners", ars.status?.pendingEphemeralRunners ?? 0, 0);
   expect("runningEphemeralRunners", ars.status?.runningEphemeralRunners ?? 0, idle);
-  const failing = ars.status?.conditions?.find(({ type }) => type === "RunnersFailing")?.status ?? "False";
-  expect("RunnersFailing", failing, "False");
+  for (const trouble of ["RunnersFailing", "RunnersWaiting"]) {
+    expect(trouble, ars.status?.conditions?.find(({ type }) => type === trouble)?.status ?? "False", "False");
+  }
 
   const sets = system.objects(EPHEMERAL_RUNNER_SETS).filter(({ metadata }) => metadata.name.startsWith(set.name));
   expect("runner sets", sets.length, 1);

@@ -18,6 +18,10 @@ interface Quota extends KubeObject {
 const QUOTAS = resource<Quota>("", "v1", "ResourceQuota", "resourcequotas");
 
 const idle = (system: SimSystem) => system.service("linux")?.statistics.totalIdleRunners;
+const waitingSaid = (system: SimSystem) => {
+  const said = system.ars("linux")?.status?.conditions?.find(({ type }) => type === "RunnersWaiting");
+  return said ? `${said.status} ${said.reason} ${said.message}` : "";
+};
 const eventsOf = (system: SimSystem, reason: string) => system.events().filter((event) => event.reason === reason);
 
 /** As where the chart's role in the runners' namespace is not there. */
@@ -177,10 +181,17 @@ story("a quota for pods: what waits says so, and goes on as pods go", {}, async 
   await system.until("four wait for room", () => waiting().length === 4, 15_000);
   assert.ok(waiting().every(({ status }) => /exceeded quota: tight/.test(status?.message ?? "")));
   assert.equal(system.runnerPods().length, 2);
+  await system.until("the scale set says so", () => /waits: .*exceeded quota: tight/.test(waitingSaid(system)), 5_000);
+  assert.match(waitingSaid(system), /^True QuotaExceeded /);
+  assert.equal(
+    eventsOf(system, "QuotaExceeded").filter(({ object }) => object.startsWith("EphemeralRunnerSet")).length,
+    1,
+  );
   const mark = system.world.timeline.count;
   await system.allDone(90_000);
   await system.quiet();
   system.assertEachJobOnce();
+  assert.match(waitingSaid(system), /^False RunnersStart/);
   assert.equal(system.made, 6, "one runner for each job: those that waited kept their registration");
   assert.equal(eventsOf(system, "RunnerFailed").length, 0);
   const tries = system.requests(mark).filter(({ client, what }) =>

@@ -104,7 +104,7 @@ async function wrongWith(cluster: Cluster, set: ScaleSetOptions): Promise<string
   const condition = (type: string) => ars.status?.conditions?.find((one) => one.type === type);
   const ready = condition("Ready");
   if (ready?.status !== "True") wrong.push(`${name}: Ready is ${ready?.status} ${ready?.reason} ${ready?.message}`);
-  for (const type of ["RunnersFailing", "PhantomDemand", "SessionConflict", "QuotaExceeded"]) {
+  for (const type of ["RunnersFailing", "PhantomDemand", "SessionConflict", "RunnersWaiting"]) {
     expect(type, condition(type)?.status ?? "False", "False");
   }
   expect("observedGeneration", ars.status?.observedGeneration, ars.metadata.generation);

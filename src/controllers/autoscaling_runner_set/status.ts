@@ -123,7 +123,7 @@ function progressOf(
 
 const PHANTOM = "PhantomDemand";
 /** Conditions of children that are true of the scale set. */
-const OF_CHILDREN = ["RunnersFailing", "RunnerVersionDeprecated", PHANTOM, "BusyRunnersProtected"];
+const OF_CHILDREN = ["RunnersFailing", "RunnersWaiting", "RunnerVersionDeprecated", PHANTOM, "BusyRunnersProtected"];
 
 function passedOn({ runnerSet, listeners }: Observed): Saying[] {
   const said = [...runnerSet?.status?.conditions ?? [], ...listeners[0]?.status?.conditions ?? []];

@@ -6,13 +6,13 @@ import { type Instant, instantOf } from "../../lib/clock.ts";
 import { revisionOfRunner } from "../shared/revision.ts";
 import type { RunnerBook } from "../shared/runner_book.ts";
 import { hasJob, isMarked, type RunnerState, setUidOf, stateOf } from "../shared/runner_state.ts";
-import { BY_JOB_GENERATION, BY_REVISION, BY_SET, BY_SET_KEY, BY_STATE } from "../shared/stores.ts";
+import { BY_JOB_GENERATION, BY_REVISION, BY_SET, BY_SET_KEY, BY_STATE, BY_WAITING } from "../shared/stores.ts";
 import type { Waits } from "../shared/waits.ts";
 import type { SeenBudget } from "./budget.ts";
 import type { Census, Needs, Settling } from "./count.ts";
 import { failedAt, type Ledger } from "./ledger.ts";
 import type { Expiries, Policy } from "./policy.ts";
-import type { AdditiveField, Trouble } from "./status.ts";
+import { type AdditiveField, type Trouble, WAITING_REASONS } from "./status.ts";
 
 /** The proxy of a set's runners, when it has one. */
 export interface SeenProxy {
@@ -259,6 +259,14 @@ export function staleOf(
     ...(oldestKept ? { nextStale: failedAt(oldestKept) + waits.failedHistory } : {}),
     ...(refused ? { deprecatedAt: outdatedAt(refused) } : {}),
   };
+}
+
+/** What runners of a set wait for that nobody in the set can bring about, in the words of one of them. */
+export function waitingOf(uid: string, runners: Reader<EphemeralRunner>): Trouble["waiting"] {
+  const reason = WAITING_REASONS.find((one) => runners.count(BY_WAITING, `${uid}/${one}`) > 0);
+  if (reason === undefined) return undefined;
+  const [runner] = runners.by(BY_WAITING, `${uid}/${reason}`);
+  return { reason, message: `${runner?.metadata.name} waits: ${runner?.status?.message ?? ""}` };
 }
 
 /** Runners of a set that is being deleted which hold nothing up: they have ended, or never start. */

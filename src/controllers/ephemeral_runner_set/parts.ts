@@ -2,10 +2,11 @@
 import { EPHEMERAL_RUNNER_SETS } from "../../api/kinds.ts";
 import { refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
-import { patch, type Step } from "../../runtime/plan.ts";
+import { type EventStep, patch, type Step } from "../../runtime/plan.ts";
+import { conditionNamed } from "../shared/conditions.ts";
 import type { RetireCall } from "./calls.ts";
 import type { Seen } from "./observe.ts";
-import { statusOf, statusPatch } from "./status.ts";
+import { RUNNERS_WAITING, statusOf, statusPatch } from "./status.ts";
 
 /** Runners of one set that the service is asked for in one call. */
 export const MOST_AT_ONCE = 50;
@@ -23,7 +24,15 @@ export function statusStepOf(seen: Seen, now: Instant): Part {
   if (!body) return { steps: [] };
   const due = set.status?.currentReplicas === undefined ? now : (seen.statusSince ?? now) + waits.setStatus;
   if (now < due) return { steps: [], inMs: due - now };
-  return { steps: [patch(EPHEMERAL_RUNNER_SETS, refOf(set), body, { subresource: "status", goneIsDone: true })] };
+  const steps = [patch(EPHEMERAL_RUNNER_SETS, refOf(set), body, { subresource: "status", goneIsDone: true })];
+  return { steps: [...steps, ...waitingEvent(seen)] };
+}
+
+/** Told once, when it begins; where conditions are dropped nothing says that it has been told. */
+function waitingEvent({ set, trouble: { waiting }, pruned }: Seen): EventStep[] {
+  const told = conditionNamed(set.status?.conditions, RUNNERS_WAITING);
+  if (!waiting || pruned.has("conditions") || (told?.status === "True" && told.reason === waiting.reason)) return [];
+  return [{ do: "event", kind: EPHEMERAL_RUNNER_SETS, about: set, type: "Warning", ...waiting }];
 }
 
 /** Milliseconds until then, at least one. */

@@ -17,6 +17,10 @@ export const ADDITIVE_FIELDS = [
 export type AdditiveField = typeof ADDITIVE_FIELDS[number];
 
 export const RUNNERS_FAILING = "RunnersFailing";
+/** Said of runners that are made and can't start yet. */
+export const RUNNERS_WAITING = "RunnersWaiting";
+/** Why they wait, the first one that holds. */
+export const WAITING_REASONS = ["QuotaExceeded", "Unschedulable"] as const;
 export const VERSION_DEPRECATED = "RunnerVersionDeprecated";
 /** Said only of a replacement of old runners that is halted. */
 export const PROGRESSING = "Progressing";
@@ -25,6 +29,8 @@ export const PROGRESSING = "Progressing";
 export interface Trouble extends Trials {
   /** The replacement of runners of an old spec is halted. */
   readonly rolloutStuck?: boolean;
+  /** Runners are kept waiting by a quota or for want of a node. */
+  readonly waiting?: { readonly reason: string; readonly message: string };
   /** Why runners can't be made at all. */
   readonly blocked?: { readonly reason: string; readonly message: string };
   /** What there is to say of the protection of busy runners; undefined: nothing, or nothing any more. */
@@ -88,7 +94,8 @@ function zeroed(value: unknown): unknown {
 /** A condition is said from the first time that it was true; a set that never had trouble says nothing. */
 function conditionsFor(set: EphemeralRunnerSet, trouble: Trouble, now: Instant): { conditions?: Condition[] } {
   const before = set.status?.conditions;
-  const sayings = [failing(trouble), deprecated(trouble), progressing(trouble)].flatMap(({ said, otherwise }) =>
+  const words = [failing(trouble), waiting(trouble, before), deprecated(trouble), progressing(trouble)];
+  const sayings = words.flatMap(({ said, otherwise }) =>
     said ?? (conditionNamed(before, otherwise.type) ? otherwise : [])
   );
   if (trouble.protection) sayings.push(trouble.protection);
@@ -111,6 +118,17 @@ function failing({ streak, blocked }: Trouble): Word {
   const why = blocked ?? failed;
   return {
     said: why && { type, status: "True", ...why },
+    otherwise: { type, status: "False", reason: "RunnersStart", message: "" },
+  };
+}
+
+/** The runner that is named stays the same while any waits: each has other figures in its message. */
+function waiting({ waiting: why }: Trouble, before: readonly Condition[] | undefined): Word {
+  const type = RUNNERS_WAITING;
+  const told = conditionNamed(before, type);
+  const message = told?.status === "True" && told.reason === why?.reason ? told.message : why?.message ?? "";
+  return {
+    said: why && { type, status: "True", reason: why.reason, message },
     otherwise: { type, status: "False", reason: "RunnersStart", message: "" },
   };
 }

@@ -32,6 +32,7 @@ import {
   type SeenProxy,
   staleOf,
   sum,
+  waitingOf,
 } from "./observe.ts";
 import { agedOf, overdueOf, type Policy, policyOf } from "./policy.ts";
 import { isHalted, rolloutTimes } from "./rollout.ts";
@@ -108,6 +109,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
   const trouble = {
     ...trials,
     rolloutStuck: isHalted(revisions, trials, waits, now),
+    waiting: waitingOf(uid, runners),
     ...(proxy?.problem === undefined ? {} : { blocked: { reason: "ProxyInvalid", message: proxy.problem } }),
     protection: protectionOf(budget),
   };

@@ -10,6 +10,8 @@ export const BY_STATE = "state";
 export const BY_JOB_GENERATION = "jobGeneration";
 /** Runners that can take a job. Values: `<UID of the set>/<revision>/<pending or idle>`. */
 export const BY_REVISION = "revision";
+/** Runners that wait for something other than their own start. Values: `<UID of the set>/<reason>`. */
+export const BY_WAITING = "waiting";
 /** All runners of a set. Values: its UID. */
 export const BY_SET = "set";
 /** Runners of a set and of those that had its name before it. Values: its key. */
@@ -33,6 +35,11 @@ export const RUNNER_INDEXES = {
     const state = stateOf(runner);
     if (uid === undefined || (state !== "pending" && state !== "idle")) return undefined;
     return `${uid}/${revisionOfRunner(runner)}/${state}`;
+  },
+  [BY_WAITING](runner: EphemeralRunner): string | undefined {
+    const uid = setUidOf(runner);
+    const reason = runner.status?.reason;
+    return uid === undefined || !reason || stateOf(runner) !== "pending" ? undefined : `${uid}/${reason}`;
   },
   [BY_SET]: setUidOf,
   [BY_SET_KEY]: setKeyOf,

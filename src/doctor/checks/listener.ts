@@ -11,6 +11,7 @@ const PASSING = new Set(["Registering", "Replacing", "ListenerPending", "Deletin
 /** Conditions that are bad when they are True, and whether a person has to do something. */
 export const BAD: Readonly<Record<string, "fix" | "note">> = {
   RunnersFailing: "fix",
+  RunnersWaiting: "note",
   RunnerVersionDeprecated: "fix",
   PhantomDemand: "note",
   VersionSkew: "note",
