@@ -326,8 +326,8 @@ export class Cluster {
   }
 
   /** All objects of a kind; none where the kind is not defined. An API server that has just started is waited for. */
-  async list<T extends KubeObject>(kind: Resource<T>): Promise<Stored<T>[]> {
-    return await eventually(`a list of ${kind.plural}`, async () => {
+  list<T extends KubeObject>(kind: Resource<T>): Promise<Stored<T>[]> {
+    return eventually(`a list of ${kind.plural}`, async () => {
       const { status, text } = await this.plane.call("GET", pathOf(kind));
       return status === 404 ? [] : status === 200 && (JSON.parse(text) as { items: Stored<T>[] }).items;
     });
@@ -395,6 +395,4 @@ interface Parts {
   answer: Transport;
 }
 
-function nameOf(object: Record<string, unknown>): string {
-  return (object as { metadata: { name: string } }).metadata.name;
-}
+const nameOf = (object: Record<string, unknown>) => (object as { metadata: { name: string } }).metadata.name;
