@@ -15,19 +15,28 @@ import { ephemeralRunnerController, keysOfPod, keysOfRunner } from "../controlle
 import { ephemeralRunnerSetController, keysOfSet } from "../controllers/ephemeral_runner_set/reconcile.ts";
 import { ControllerMetrics } from "../controllers/shared/metrics.ts";
 import { RunnerBook } from "../controllers/shared/runner_book.ts";
+import { setKeyOf } from "../controllers/shared/runner_state.ts";
 import type { ScaleSetGone } from "../controllers/shared/scale_set_gone.ts";
 import { onProtection, protectsBusy } from "../controllers/shared/disruption.ts";
 import type { GithubSource, Services } from "../controllers/shared/services.ts";
 import { ServicesPool } from "../controllers/shared/services_pool.ts";
 import type { Settings } from "../controllers/shared/settings.ts";
 import { SourceReader } from "../controllers/shared/source_reader.ts";
-import { BY_SET, BY_STATE } from "../controllers/shared/stores.ts";
+import { BY_SET, BY_SET_KEY, BY_STATE } from "../controllers/shared/stores.ts";
 import type { VaultAccess } from "../controllers/shared/vault_source.ts";
 import { BY_OWNER, BY_SCALE_SET, type SetStores, type Uncached } from "../controllers/shared/stores_set.ts";
 import type { Waits } from "../controllers/shared/waits.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import type { Informer } from "../k8s/informer.ts";
-import { controllerOf, keyOf, type KubeObject, type Pod, type Resource, type Stored } from "../k8s/resource.ts";
+import {
+  controllerOf,
+  keyOf,
+  type KubeObject,
+  type Pod,
+  refOfKey,
+  type Resource,
+  type Stored,
+} from "../k8s/resource.ts";
 import type { Overlay } from "../k8s/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { steadyClock } from "../lib/steady_clock.ts";
@@ -118,6 +127,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     wake: wake("scaleSet"),
     hasOutdated: (uid) => informers.runners.store.count(BY_STATE, `${uid}/outdated`) > 0,
     isListening: (listener) => isAtWork(listener),
+    hasRunners: (key) => informers.runners.store.count(BY_SET_KEY, key) > 0,
     gaveUp: (uid) => book.gaveUpOn(uid),
   });
   const loops: EmbeddedLoops | undefined = settings.listenerMode === "embedded"
@@ -167,7 +177,10 @@ export function controllersOf(deps: ControllersDeps): Component[] {
       deciding,
       queues,
       "scaleSet",
-      (add) => wakeScaleSets(stores, waits, add),
+      (add) => {
+        const ends = [wakeScaleSets(stores, waits, add), wakeOrphaned(informers, add)];
+        return () => ends.forEach((end) => end());
+      },
     ),
     component(
       listeners,
@@ -300,6 +313,16 @@ function formerOf({ ephemeralRunnerSets }: SetStores, set: Stored<EphemeralRunne
   if (owner?.name !== set.metadata.name) return [];
   return ephemeralRunnerSets.by(BY_OWNER, owner.uid).map(({ metadata }) => metadata.uid)
     .filter((uid) => uid !== set.metadata.uid);
+}
+
+/** The last runner that has outlived its runner set has gone: the scale set of that name may be waiting for it. */
+function wakeOrphaned({ runners, runnerSets }: Caches["informers"], add: Enqueue): () => void {
+  return runners.store.subscribe(({ before, after }) => {
+    const key = after || !before ? undefined : setKeyOf(before);
+    if (key === undefined || runners.store.count(BY_SET_KEY, key) > 0) return;
+    const { namespace, name } = refOfKey(key);
+    if (!runnerSets.store.get(namespace, name)) add(key, 0);
+  });
 }
 
 function isWell(loop: LoopState | undefined): boolean {

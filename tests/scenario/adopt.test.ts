@@ -144,3 +144,27 @@ test("a runner set that is deleted by hand while no controller runs is told its 
     await system.until("two others stand ready", () => idle() === 2, 660_000);
     system.assertEachJobOnce();
   }));
+
+for (const isAway of [false, true]) {
+  const when = isAway ? "by hand while no controller runs" : "by hand";
+  test(`a scale set whose runner set is deleted ${when} waits for its jobs before it goes`, () =>
+    SimSystem.story({}, async (system) => {
+      const { service } = system.world;
+      await system.scaleSet("linux", { maxRunners: 4 });
+      system.queueJobs("linux", 2, { durationMs: 60_000 });
+      await system.until("two work", () => service.scaleSets()[0]?.statistics.totalRunningJobs === 2);
+      await system.run(2_000);
+      if (isAway) { for (const controller of system.controllers) controller.kill(); }
+      await system.done(system.kubectl.delete(EPHEMERAL_RUNNER_SETS, refOf(system.runnerSet("linux")!)));
+      await system.deleteScaleSet("linux");
+      await system.run(5_000);
+      if (isAway) system.startController();
+      await system.run(25_000);
+      assert.equal(service.scaleSets().length, 1, "its runners are at work");
+      assert.ok(system.ars("linux"));
+      await system.allDone(120_000);
+      await system.until("it is gone", () => system.ars("linux") === undefined, 60_000);
+      assert.deepEqual([service.scaleSets(), service.registrations(), system.runners()], [[], [], []]);
+      system.assertEachJobOnce();
+    }));
+}

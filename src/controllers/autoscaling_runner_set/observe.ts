@@ -44,6 +44,8 @@ export interface Observed {
   readonly listeners: readonly Stored<AutoscalingListener>[];
   /** Whether the listener is at work, as this process sees it: for where its object can't say so. */
   readonly isListening?: boolean;
+  /** Runners are there that belong, or have belonged, to its runner set. */
+  readonly hasRunners?: boolean;
   /** Its runners went without the service's leave, which had been asked for in vain. */
   readonly gaveUp?: GaveUp;
   /** GitHub refuses the version of some of its runners. */
@@ -67,6 +69,8 @@ export interface ObserveDeps {
   readonly hasOutdated?: (runnerSetUid: string) => boolean;
   /** Whether a listener is at work, where its object can't say so: conditions may be dropped. */
   readonly isListening?: (listener: AutoscalingListener) => boolean;
+  /** Whether there are runners of the runner set with this key, or of one that had its name before. */
+  readonly hasRunners?: (runnerSetKey: string) => boolean;
   /** Whether the service was asked in vain to let the runners of the scale set with this UID go. */
   readonly gaveUp?: (uid: string) => GaveUp | undefined;
   readonly listProtected: Parameters<typeof readProtected>[2];
@@ -98,7 +102,9 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
   if (runnerSet && isOwn(ars, runnerSet)) memory.count = countIn(runnerSet);
   if (isReportedMissing(ars, runnerSet)) memory.missingSince ??= deps.now();
   else delete memory.missingSince;
-  const childless = listeners.length === 0 && formerSets.length === 0 && !isOwn(ars, runnerSet);
+  // With its namespace, or by hand, the runner set can go before its runners.
+  const hasRunners = isDeleting(ars) && (deps.hasRunners?.(key) ?? false);
+  const childless = !hasRunners && listeners.length === 0 && formerSets.length === 0 && !isOwn(ars, runnerSet);
   const github = deps.github(key);
   const atService = annotatedId(ars) !== undefined || github.running !== undefined || foundId(github) !== undefined;
   let protectedObjects: readonly ProtectedObject[] = [];
@@ -112,6 +118,7 @@ export async function observe(deps: ObserveDeps, key: string): Promise<Observed 
     formerSets,
     listeners,
     isListening: listeners[0] !== undefined && (deps.isListening?.(listeners[0]) ?? false),
+    hasRunners,
     gaveUp: isDeleting(ars) ? deps.gaveUp?.(ars.metadata.uid) : undefined,
     outdated: runnerSet !== undefined && isOutdated(runnerSet, deps),
     github: deps.github(key),

@@ -41,6 +41,8 @@ export interface RunnerSetControllerDeps {
   readonly hasOutdated?: (runnerSetUid: string) => boolean;
   /** Whether a listener is at work, where its object can't say so. */
   readonly isListening?: (listener: AutoscalingListener) => boolean;
+  /** Whether there are runners of the runner set with this key, or of one that had its name before. */
+  readonly hasRunners?: (runnerSetKey: string) => boolean;
   /** Whether the service was asked in vain to let the runners of the scale set with this UID go. */
   readonly gaveUp?: (uid: string) => GaveUp | undefined;
   /** Has a key looked at, now or after `ms` milliseconds: the controller's own queue. */
@@ -85,6 +87,7 @@ export function autoscalingRunnerSets(deps: RunnerSetControllerDeps): Autoscalin
     listProtected,
     hasOutdated: deps.hasOutdated,
     isListening: deps.isListening,
+    hasRunners: deps.hasRunners,
     gaveUp: deps.gaveUp,
     memory,
     dropsPolicy,

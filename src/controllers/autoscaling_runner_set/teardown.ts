@@ -31,6 +31,7 @@ export function teardown(seen: Observed, now: Instant): Plan<ScaleSetCall> {
     }
     return act("runners-are-going", statusSteps(seen, { pending: GOING }, now));
   }
+  if (seen.hasRunners) return act("runners-are-going", statusSteps(seen, { pending: GOING }, now));
   return unregister(seen, now) ?? release(seen, now);
 }
 

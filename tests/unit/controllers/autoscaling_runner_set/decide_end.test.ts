@@ -47,6 +47,11 @@ table<Row>("decide", {
     why: "remove-runner-set",
     steps: ["delete EphemeralRunnerSet"],
   },
+  "deletion: runners that have outlived their runner set are waited for": {
+    seen: gone({ hasRunners: true }),
+    why: "runners-are-going",
+    steps: ["patch AutoscalingRunnerSet status"],
+  },
   "deletion: then the service": { seen: gone({}), why: "unregister", steps: ["unregister"] },
   "deletion: a registration under way is waited for": {
     seen: gone({ github: running }),
