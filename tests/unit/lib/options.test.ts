@@ -162,7 +162,7 @@ test("no arguments make it throw, and each error is one line", () => {
   fc.assert(fc.property(fc.array(word, { maxLength: 6 }), (args) => {
     const parsed = parse(args);
     if (parsed.kind === "error") {
-      assert.match(parsed.message, /^arc test: [^\n]* \(see arc test --help\)(\n  [^\n]+)*$/);
+      assert.match(parsed.message, /^arc test: [^\n]* \(see arc test --help\)(\n {2}[^\n]+)*$/);
     }
   }));
 });
