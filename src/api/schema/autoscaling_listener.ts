@@ -1,6 +1,6 @@
 /** AutoscalingListener: what one listener is to do; made by the controller, in its own namespace. */
 import * as z from "zod";
-import type { KindSchema } from "./kind.ts";
+import { type KindSchema, WIDE_READY } from "./kind.ts";
 import {
   githubConfig,
   githubServerTLS,
@@ -52,5 +52,6 @@ export const autoscalingListener: KindSchema = {
     { name: "GitHub Configure URL", type: "string", jsonPath: ".spec.githubConfigUrl" },
     { name: "AutoscalingRunnerSet Namespace", type: "string", jsonPath: ".spec.autoscalingRunnerSetNamespace" },
     { name: "AutoscalingRunnerSet Name", type: "string", jsonPath: ".spec.autoscalingRunnerSetName" },
+    ...WIDE_READY,
   ],
 };

@@ -1,6 +1,6 @@
 /** AutoscalingRunnerSet: a scale set, as its user writes it. */
 import * as z from "zod";
-import type { KindSchema } from "./kind.ts";
+import { type KindSchema, WIDE_READY } from "./kind.ts";
 import { disruption, effective, paused, runnerPolicy, scheduledOverrides } from "./knobs.ts";
 import {
   githubConfig,
@@ -80,5 +80,6 @@ export const autoscalingRunnerSet: KindSchema = {
     { name: "Running Runners", type: "integer", jsonPath: ".status.runningEphemeralRunners" },
     { name: "Finished Runners", type: "integer", jsonPath: ".status.finishedEphemeralRunners" },
     { name: "Deleting Runners", type: "integer", jsonPath: ".status.deletingEphemeralRunners" },
+    ...WIDE_READY,
   ],
 };

@@ -67,5 +67,6 @@ export const ephemeralRunner: KindSchema = {
     { name: "JobId", type: "string", jsonPath: ".status.jobId" },
     { name: "Message", type: "string", jsonPath: ".status.message" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+    { name: "Reason", type: "string", jsonPath: ".status.reason", priority: 1 },
   ],
 };
