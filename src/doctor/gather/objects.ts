@@ -4,10 +4,13 @@ import {
   AUTOSCALING_RUNNER_SETS,
   EPHEMERAL_RUNNER_SETS,
   EPHEMERAL_RUNNERS,
+  type EphemeralRunner,
 } from "../../api/kinds.ts";
 import { LABELS } from "../../api/names.ts";
 import type { Selection } from "../../k8s/client.ts";
 import {
+  controllerOf,
+  isDeleting,
   type KubeObject,
   type Pod,
   PODS,
@@ -21,7 +24,7 @@ import {
 } from "../../k8s/resource.ts";
 import { eachOf } from "../../lib/parallel.ts";
 import type { Objects } from "../checks/facts.ts";
-import { known, type Seen } from "../checks/finding.ts";
+import { known, placeText, type Seen } from "../checks/finding.ts";
 import type { Reader } from "./reader.ts";
 
 export interface Scope {
@@ -37,7 +40,7 @@ export interface Scope {
 export async function gatherObjects(reader: Reader, { namespace, names, own }: Scope): Promise<Objects> {
   const within: Selection = namespace === undefined ? {} : { namespace };
   const labelled = { ...within, labelSelector: LABELS.scaleSetName };
-  const [allScaleSets, runnerSets, runners, allListeners, runnerPods] = await Promise.all([
+  const [allScaleSets, runnerSets, runnersThen, allListeners, podsThen] = await Promise.all([
     reader.list(AUTOSCALING_RUNNER_SETS, within),
     reader.list(EPHEMERAL_RUNNER_SETS, within),
     reader.list(EPHEMERAL_RUNNERS, within),
@@ -58,6 +61,7 @@ export async function gatherObjects(reader: Reader, { namespace, names, own }: S
     reader.list(SERVICE_ACCOUNTS, labelled),
     secretsOf(reader, labelled, [...new Set(sets)]),
   ]);
+  const { runners, runnerPods } = await recent(reader, runnersThen, podsThen);
   return {
     allScaleSets,
     scaleSets: names.length === 0 ? allScaleSets : only(allScaleSets, ({ metadata }) => names.includes(metadata.name)),
@@ -70,6 +74,50 @@ export async function gatherObjects(reader: Reader, { namespace, names, own }: S
     roleBindings,
     serviceAccounts,
     secrets,
+  };
+}
+
+/** More than so many are no matter of a moment. */
+const MOST_RECENT = 50;
+
+/**
+ * Two lists are of two moments, and where much is done runners end in between: one that seems to lack its pod, or a pod
+ * its runner, is looked at again.
+ */
+async function recent(
+  reader: Reader,
+  runners: Seen<readonly Stored<EphemeralRunner>[]>,
+  runnerPods: Seen<readonly Stored<Pod>[]>,
+) {
+  const pods = new Set(valuesOf(runnerPods).map(placeText));
+  const uids = new Set(valuesOf(runners).map(({ metadata }) => metadata.uid));
+  const suspects = [
+    ...valuesOf(runners).filter((runner) =>
+      runner.status?.phase === "Running" && !isDeleting(runner) && !pods.has(placeText(runner))
+    ),
+    ...valuesOf(runnerPods).filter((pod) => !isDeleting(pod) && !uids.has(controllerOf(pod)?.uid ?? "")),
+  ];
+  const isFew = suspects.length > 0 && suspects.length <= MOST_RECENT;
+  if (!runners.known || !runnerPods.known || !isFew) return { runners, runnerPods };
+  const seen = await eachOf(suspects, 8, async (object) => {
+    const { namespace, name } = object.metadata;
+    return {
+      place: placeText(object),
+      runner: await reader.get(EPHEMERAL_RUNNERS, { namespace, name }),
+      pod: await reader.get(PODS, { namespace, name }),
+    };
+  });
+  const anew = <T extends KubeObject>(
+    then: readonly Stored<T>[],
+    now: readonly (readonly [string, Seen<Stored<T> | undefined>])[],
+  ) => {
+    const told = new Map(now.flatMap(([place, one]) => one.known ? [[place, one.value] as const] : []));
+    const others = then.filter((object) => !told.has(placeText(object)));
+    return known([...others, ...[...told.values()].filter((object) => object !== undefined)]);
+  };
+  return {
+    runners: anew(runners.value, seen.map(({ place, runner }) => [place, runner])),
+    runnerPods: anew(runnerPods.value, seen.map(({ place, pod }) => [place, pod])),
   };
 }
 
