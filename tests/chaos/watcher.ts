@@ -155,16 +155,20 @@ export class Watcher {
 
   /**
    * Runners that hold a slot: until the end of their job, their container, or their stay. Those of a scale set that is
-   * gone at GitHub finish their jobs besides: the new one knows nothing of them.
+   * gone at GitHub finish their jobs besides: the new one knows nothing of them. One without a job that is being deleted
+   * holds none: its pod may stay until GitHub has said that it has no job.
    */
   #holders(set: string): number {
-    const { service, kubelet } = this.#system.world;
+    const { service, kubelet, kube } = this.#system.world;
+    const leaving = new Set(
+      kube.objects("ephemeralrunners").flatMap(({ metadata }) => metadata.deletionTimestamp ? [metadata.name] : []),
+    );
     const living = service.controls.scaleSetIds();
     return kubelet.ledger.running().filter((pod) => {
       if (pod.role !== "runner" || !pod.name.startsWith(`${set}-`)) return false;
       const registration = service.ledger.jits.get(pod.agentId ?? 0);
       if (registration && !living.includes(registration.scaleSetId)) return false;
-      if (pod.jobId === undefined) return pod.toldToEndAt === undefined;
+      if (pod.jobId === undefined) return pod.toldToEndAt === undefined && !leaving.has(pod.name);
       return service.ledger.jobs.get(pod.jobId)?.completedAt === undefined;
     }).length;
   }
