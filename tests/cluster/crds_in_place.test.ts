@@ -66,10 +66,17 @@ async function assertQuiet(under: string): Promise<void> {
   const requests = cluster.audit.since(mark).filter(({ user }) =>
     user.startsWith(`system:serviceaccount:${CONTROLLER.namespace}:`)
   );
-  const writes = requests.filter(({ verb }) => !["get", "list", "watch"].includes(verb));
+  // ARC's role has no right to patch pods. An API server may say so only because it has just started: a few are tried.
+  const refused = requests.filter(({ verb, resource, forbidden }) =>
+    verb === "patch" && resource === "pods" && forbidden
+  );
+  const writes = requests.filter((request) =>
+    !["get", "list", "watch"].includes(request.verb) && !refused.includes(request)
+  );
   console.log(`a minute under ${under}: ${JSON.stringify(Object.fromEntries(countByKind(requests)))}`);
   assert.deepEqual(Object.fromEntries(countByKind(writes)), {}, `writes under ${under}`);
-  assert.ok(requests.length <= KINDS.length, `${requests.length} requests under ${under}`);
+  assert.ok(refused.length <= 3 * long.length, `${refused.length} patches of pods under ${under}`);
+  assert.ok(requests.length - refused.length <= KINDS.length, `${requests.length} requests under ${under}`);
 }
 
 /** Puts definitions over those that there are. Everything that there was is still there, and says what it said. */
