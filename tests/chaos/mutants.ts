@@ -3,6 +3,8 @@
  * than they seem to. `find` stands in `file` exactly once.
  */
 export interface Mutant {
+  /** The first of the worlds that it is tried in. Default 1. */
+  readonly from?: number;
   readonly name: string;
   readonly file: string;
   readonly find: string;
@@ -143,6 +145,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SCALE,
     find: "  const countedUntil = state.catchingUp ? state.countedUntil : undefined;\n",
     put: "  const countedUntil = undefined;\n",
+    from: 301,
   },
   {
     name: "instants are the machine's, also when it is set back",

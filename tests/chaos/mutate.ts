@@ -26,7 +26,7 @@ process.stdout.write(`${chosen.length - missed} of ${chosen.length} mutants caug
 process.exitCode = missed > 0 ? 1 : 0;
 
 /** What a world said of a mutant; undefined when none was broken. */
-function caughtBy({ file, find, put, also = [], name }: Mutant, seeds: string): string | undefined {
+function caughtBy({ file, find, put, also = [], name, from = 1 }: Mutant, seeds: string): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), "arc-mutant-"));
   try {
     for (const part of COPIED) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
@@ -40,7 +40,17 @@ function caughtBy({ file, find, put, also = [], name }: Mutant, seeds: string): 
       text = text.replace(edit.find, () => edit.put);
     }
     writeFileSync(path, text);
-    const args = ["tests/chaos/run.ts", "--seeds", seeds, "--stop-after", "1", "--explain", "no"];
+    const args = [
+      "tests/chaos/run.ts",
+      "--seeds",
+      seeds,
+      "--from",
+      String(from),
+      "--stop-after",
+      "1",
+      "--explain",
+      "no",
+    ];
     const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", maxBuffer: 2 ** 26 });
     return /^seed \d+ BROKEN: .*$/m.exec(stdout)?.[0].slice(0, 200);
   } finally {
