@@ -126,6 +126,10 @@ test("a refusal is wanted where the rights were not given, or were taken away", 
   assert.equal(wantedOf([EXTRA, REFUSED]), undefined);
   assert.equal(wantedOf([EXTRA, { ...EXTRA, verb: "delete", at: 5 }, REFUSED]), "its role has been taken away");
   assert.equal(wantedOf([{ ...REFUSED, verb: "list" }]), undefined, "a right of the original");
+  const bound = { ...EXTRA, resource: "clusterrolebindings", namespace: "", name: "arc-gha-rs-controller" };
+  assert.equal(wantedOf([bound, { ...REFUSED, verb: "list" }]), undefined);
+  const unbound = { ...bound, verb: "delete", at: 5 };
+  assert.match(wantedOf([bound, unbound, { ...REFUSED, verb: "list" }]) ?? "", /being uninstalled/);
 });
 
 test("a refusal between two permissions is an API server that has not read its roles yet", () => {
