@@ -93,11 +93,11 @@ function refusalsWanted(
 ): (request: Audited) => string | undefined {
   const allowed = Map.groupBy(requests.filter(({ forbidden }) => !forbidden), keyOf);
   const roles = requests.filter(({ resource, status, name }) => resource === "roles" && status < 300 && name !== "");
-  const bindings = requests.filter(({ resource, status, name }) =>
-    resource === "clusterrolebindings" && status < 300 && name !== ""
+  const bindings = requests.filter(({ resource, verb, status }) =>
+    resource === "clusterrolebindings" && status < 300 && !["get", "list", "watch"].includes(verb)
   );
   return (request) => {
-    const bound = bindings.findLast(({ verb, at }) => ["create", "delete"].includes(verb) && at <= request.at);
+    const bound = bindings.findLast(({ at }) => at <= request.at);
     if (bound?.verb === "delete") return "the controller's chart is being uninstalled";
     for (const [end, rules] of Object.entries(UNPROTECTED)) {
       if (!grants(rules(request), request)) continue;
