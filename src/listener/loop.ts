@@ -249,6 +249,7 @@ class Loop {
     const refusal = await asked;
     if (refusal === "again") return false;
     if (refusal) throw refusal.error;
+    if (step.withheld) return false;
     return await this.#delete(session, message.id);
   }
 

@@ -106,6 +106,8 @@ export interface Step {
   readonly state: ScaleState;
   /** Jobs to ask for. */
   readonly acquire: readonly number[];
+  /** Jobs are offered that a pause keeps from being asked for: their message must come again. */
+  readonly withheld: boolean;
   /** Undefined when the runner set knows all this. */
   readonly patch: CountPatch | undefined;
   /** Events that were not seen before, each once in the life of the process, offers left out: for runners and metrics. */
@@ -123,7 +125,8 @@ export const PHANTOM_AFTER_MS = 15 * 60_000;
 /** The next state, and what it asks for. */
 export function next(state: ScaleState, input: Input, limits: Limits): Step {
   const { after, fresh } = take(state, input);
-  const acquire = limits.maxRunners > 0 && input.kind === "message" ? offers(input.events) : [];
+  const offered = input.kind === "message" ? offers(input.events) : [];
+  const acquire = limits.maxRunners > 0 ? offered : [];
   const count = countOf(after);
   const watched = watchDemand(after, count, input);
   const demand = Math.max(0, count.assigned - watched.phantom);
@@ -132,7 +135,7 @@ export function next(state: ScaleState, input: Input, limits: Limits): Step {
   const atRest = input.kind === "empty" && demand === 0 && count.running === 0;
   const patch = patchOf(watched, wanted, { atRest, jobs: fresh.length > 0 });
   const told = patch ? { ...watched, sent: patch, patches: watched.patches + 1 } : watched;
-  return { state: told, acquire, patch, fresh, desired };
+  return { state: told, acquire, withheld: offered.length > acquire.length, patch, fresh, desired };
 }
 
 /** What the API server made of a patch. */

@@ -178,6 +178,22 @@ test("offers that could not be asked for come again; what else the message said 
   assert.equal(world.github.messages.length, 0);
 });
 
+test("offers that come again in a pause are asked for after it", async () => {
+  const world = new World();
+  world.change({ minRunners: 0, maxRunners: 0 });
+  world.start();
+  await world.pass(10);
+  world.github.says([available(1), available(2)], stats(0));
+  const before = world.github.calls.length;
+  await world.pass(200_000);
+  assert.deepEqual(world.github.acquired, []);
+  assert.ok(world.github.calls.length - before <= 20, `${world.github.calls.length - before} calls in a long pause`);
+  world.change({ minRunners: 0, maxRunners: 10 });
+  await world.pass(60_000);
+  assert.deepEqual(world.github.acquired, [1, 2]);
+  assert.equal(world.github.messages.length, 0);
+});
+
 test("a server that assigns by itself is asked three times: one answer may be a mistake, and its offers come again", async () => {
   const world = new World();
   world.github.assignsByItself = true;
