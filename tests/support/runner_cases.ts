@@ -73,7 +73,7 @@ export const hooked = (deletionTimestamp?: string) =>
 export const jit = { runnerId: 42, runnerName: "linux-runner-abcde", scaleSetId: 7, encoded: "secret" };
 /** The last calls failed. */
 export const failed = (
-  call: "register" | "release",
+  call: "register" | "release" | "checkRegistration",
   problem: "Other" | "NameTaken" | "JobStillRunning" | "Unauthorized",
   retrySeconds: number,
   count = 1,

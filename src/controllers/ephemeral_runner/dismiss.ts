@@ -17,7 +17,8 @@ const OURS: readonly string[] = [FINALIZERS.ephemeralRunner, FINALIZERS.runnerRe
 export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   const { runner, pod } = seen;
   if (!runner.metadata.finalizers?.some((finalizer) => OURS.includes(finalizer))) return rest("leaving");
-  if (isAtWork(seen) || mayJustHaveStarted(seen)) return waitForJob(seen, now);
+  if (isAtWork(seen) || mayJustHaveStarted(seen, now)) return waitForJob(seen, now);
+  if (wentUnseen(seen) && !isExpired(seen, seen.deletingSince, now)) return askWhatBecame(seen, now);
 
   const steps: Step<Call>[] = [];
   const loss = lossOf(seen);
@@ -25,7 +26,7 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   if (pod && !pod.isDeleting) steps.push(removePod(seen));
   const outside = outsideOf(seen);
   // Before its container has ended, a runner with a job is for GitHub to keep: that is no failure of GitHub's.
-  const since = hasJob(runner) ? Math.max(seen.deletingSince ?? now, seen.memory.endedAt ?? 0) : seen.deletingSince;
+  const since = hadJob(seen) ? Math.max(seen.deletingSince ?? now, seen.memory.endedAt ?? 0) : seen.deletingSince;
   const expired = isExpired(seen, since, now);
   const wait = soon(seen, "release", now);
   const isOpen = (outside.registration || outside.hooks) && !expired;
@@ -62,36 +63,68 @@ export function history(seen: Seen, now: Instant): Plan<Call> {
 
 /** Time alone is not enough: a controller may have been away, and a clock may have jumped. GitHub has been asked in vain. */
 function isExpired({ memory: { failure }, settings }: Seen, since: Instant | undefined, now: Instant): boolean {
-  if (failure?.call !== "release" || failure.count < TRIES) return false;
+  if (!failure || !ASKING.includes(failure.call) || failure.count < TRIES) return false;
   return now - (since ?? now) >= settings.waits.timeBox;
 }
 
 /** At least so many calls for a runner must have failed in a row before it is given up. */
 const TRIES = 2;
+/** Calls that tell what GitHub makes of a runner that is to go. */
+const ASKING: readonly Call["do"][] = ["release", "checkRegistration"];
+
+/** Whether the runner has a job, as far as GitHub has told anybody. */
+function hadJob({ runner, memory }: Seen): boolean {
+  return hasJob(runner) || memory.saidBusy === true;
+}
+
+/** Whether nothing can be lost any more: the job has completed, or GitHub has let the runner go. */
+function isSettled({ runner, memory, released }: Seen): boolean {
+  return isMarked(runner) || released || memory.registrationGone === true;
+}
 
 /** Whether the runner has a job and may still be at it: then only the service or its container's end lets it go. */
-function isAtWork({ runner, pod, memory, released }: Seen): boolean {
-  if (!hasJob(runner) || isMarked(runner) || released || memory.registrationGone) return false;
-  return pod?.state.is === "running" || pod?.state.is === "starting";
+function isAtWork(seen: Seen): boolean {
+  const { pod } = seen;
+  return hadJob(seen) && !isSettled(seen) && (pod?.state.is === "running" || pod?.state.is === "starting");
 }
 
 /**
- * Whether a runner that looks idle may have been given a job a moment ago: only the service knows. One answer is waited
- * for, so that a service that is slow or away delays the end of a pod by no more than that.
+ * Whether a runner that looks idle may have been given a job a moment ago: only the service knows. It is asked until it
+ * answers, for as long as clean-up at GitHub is tried.
  */
-function mayJustHaveStarted(seen: Seen): boolean {
+function mayJustHaveStarted(seen: Seen, now: Instant): boolean {
+  const { runner, pod } = seen;
+  if (pod?.state.is !== "running" || pod.isDeleting || isMarked(runner)) return false;
+  return outsideOf(seen).registration && !isExpired(seen, seen.deletingSince, now);
+}
+
+/**
+ * Whether the pod of a runner with a job went while no controller looked: its job may be done or lost. An ephemeral
+ * runner that GitHub still knows has not completed its job.
+ */
+function wentUnseen(seen: Seen): boolean {
   const { pod, memory } = seen;
-  if (pod?.state.is !== "running" || pod.isDeleting || !outsideOf(seen).registration) return false;
-  return memory.failure?.call !== "release" || memory.failure.problem === "JobStillRunning";
+  if (pod || memory.pod !== undefined || memory.toldLoss || !hadJob(seen) || isSettled(seen)) return false;
+  return memory.saidBusy !== true && outsideOf(seen).registration && memory.unknownToService === undefined;
 }
 
 /** How the runner's job came to a bad end that nobody has been told of yet. */
-function lossOf({ runner, pod, memory, released }: Seen): string | undefined {
-  if (!hasJob(runner) || isMarked(runner) || memory.toldLoss || released || memory.registrationGone) return undefined;
+function lossOf(seen: Seen): string | undefined {
+  const { pod, memory } = seen;
+  if (memory.toldLoss || !hadJob(seen) || isSettled(seen)) return undefined;
   if (pod?.state.is === "ended" && pod.state.end.exitCode !== 0) {
     return `its container ended while it had a job (${describe(pod.state.end)})`;
   }
-  return !pod && memory.pod !== undefined && memory.endedAt === undefined ? "its pod has vanished" : undefined;
+  if (pod || memory.endedAt !== undefined) return undefined;
+  const isLost = memory.pod !== undefined || memory.saidBusy === true || memory.unknownToService === false;
+  return isLost ? "its pod has vanished" : undefined;
+}
+
+function askWhatBecame(seen: Seen, now: Instant): Plan<Call> {
+  if (seen.calling !== undefined) return rest("asking");
+  const wait = soon(seen, "checkRegistration", now);
+  if (wait > 0) return rest("asking", wait);
+  return act("ask-what-became", perform({ do: "checkRegistration", runnerId: idOf(seen) }));
 }
 
 function waitForJob(seen: Seen, now: Instant): Plan<Call> {
@@ -111,8 +144,13 @@ function outsideOf(seen: Seen): { readonly registration: boolean; readonly hooks
 }
 
 function release(seen: Seen, parts: { readonly registration: boolean; readonly hooks: boolean }): Call {
-  const runnerId = seen.runner.status?.runnerId ?? seen.memory.runnerId;
+  const runnerId = idOf(seen);
   return { do: "release", ...parts, ...(runnerId === undefined ? {} : { runnerId }) };
+}
+
+/** The id under which GitHub knows the runner. */
+function idOf({ runner, memory }: Seen): number | undefined {
+  return runner.status?.runnerId ?? memory.runnerId;
 }
 
 /** A pod in which nothing runs any more needs no grace; another has its own. */
@@ -132,11 +170,13 @@ function withoutFinalizers({ runner }: Seen, which: readonly string[]) {
 
 function gaveUp(seen: Seen) {
   const { runner, memory } = seen;
-  const id = runner.status?.runnerId ?? memory.runnerId;
+  const id = idOf(seen);
   const what = `runner ${runner.metadata.name}${id === undefined ? "" : ` (id ${id})`}`;
   return told(
     seen,
     "CleanupIncomplete",
-    `${what} may still be registered at GitHub: ${memory.failure?.message ?? "no answer in time"}. Remove it there`,
+    `${what} may still be registered at GitHub: ${memory.failure?.message ?? "no answer in time"}. Remove it there${
+      jobOf(seen)
+    }`,
   );
 }

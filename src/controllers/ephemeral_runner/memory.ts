@@ -97,6 +97,8 @@ export interface Memory {
   checkedAt?: Instant;
   /** When it is the runner's turn to have its registration checked. */
   turnAt?: Instant;
+  /** The service would not let the runner go, because it has a job: an ephemeral runner keeps it to its end. */
+  saidBusy?: boolean;
   /** The service said that it does not know the runner, without being asked to remove it. */
   unknownToService?: boolean;
   registrationGone?: boolean;

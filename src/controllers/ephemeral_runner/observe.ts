@@ -135,6 +135,7 @@ export function digest(memory: Memory, performance: Performance<Call, Answer>, w
     const call = last.call.do;
     const count = memory.failure?.call === call ? memory.failure.count + 1 : 1;
     const problem = problemOf(last.error);
+    if (call === "release" && problem === "JobStillRunning") memory.saidBusy = true;
     const wait = Math.max(waitOf(call, problem, count, waits), retryAfterOf(last.error));
     memory.failure = { call, problem, count, message: messageOf(last.error), retryAt: last.at + wait };
     return true;

@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from "../../../../src/api/names.ts";
 import { at, exited, JOB, NOON, pod, runner, running } from "../../../support/builders.ts";
 import { type Case, checkDecision, failed, going, hooked } from "../../../support/runner_cases.ts";
 import { table } from "../../../support/table.ts";
@@ -25,14 +26,51 @@ table<Case>("one runner, being deleted", {
     why: "job-running",
     inMs: 10_000,
   },
-  "deleted, idle, and GitHub does not answer: the pod does not wait for it": {
+  "deleted, idle, and GitHub does not answer: it may have a job, so it is asked again": {
     runner: going({ runnerId: 42 }),
     pod: pod(running()),
     memory: failed("release", "Other", 70),
+    why: "job-running",
+    inMs: 10_000,
+  },
+  "deleted, idle, and GitHub refuses the credentials: it may have a job all the same": {
+    runner: going({ runnerId: 42 }),
+    pod: pod(running()),
+    memory: failed("release", "Unauthorized", 65, 2),
+    why: "job-running",
+    inMs: 5_000,
+  },
+  "deleted, idle, and GitHub gave no answer for 5 min: the pod goes": {
+    runner: going({ runnerId: 42 }),
+    pod: pod(running()),
+    memory: failed("release", "Other", 351, 2),
+    now: 350,
     why: "dismiss",
     does: ["delete Pod"],
     grace: "its own",
-    inMs: 10_000,
+  },
+  "deleted, idle, with its set, which has waited already: the pod goes": {
+    runner: going({ runnerId: 42 }),
+    pod: pod(running()),
+    memory: failed("release", "Other", 60, 2),
+    seen: { deletingSince: NOON - 300_000 },
+    why: "dismiss",
+    does: ["delete Pod"],
+  },
+  "deleted, it has said that it has a job, and GitHub gave no answer since for 5 min: its container runs": {
+    runner: going({ runnerId: 42 }),
+    pod: pod(running()),
+    memory: { saidBusy: true, ...failed("release", "Other", 351, 2) },
+    now: 350,
+    why: "job-running",
+    inMs: 1_000,
+  },
+  "deleted, its job has completed, and its container runs: nobody is waited for": {
+    runner: runner(JOB, { ...going().metadata, annotations: { [ANNOTATIONS.jobCompleted]: at(55) } }),
+    pod: pod(running()),
+    why: "dismiss",
+    does: ["delete Pod", "release"],
+    grace: "its own",
   },
   "deleted, finished: nobody is asked": {
     runner: going(JOB),
@@ -82,6 +120,54 @@ table<Case>("one runner, being deleted", {
     memory: { toldLoss: true },
     why: "dismiss",
     does: ["delete Pod", "release"],
+  },
+  "deleted with a job, and its pod went while no controller looked: GitHub is asked what became of the job": {
+    runner: going(JOB),
+    why: "ask-what-became",
+    does: ["checkRegistration"],
+  },
+  "deleted with a job, pod gone unseen, while GitHub is being asked": {
+    runner: going(JOB),
+    seen: { calling: "checkRegistration" },
+    why: "asking",
+  },
+  "deleted with a job, pod gone unseen, and GitHub gives no answer": {
+    runner: going(JOB),
+    memory: failed("checkRegistration", "Other", 70),
+    why: "asking",
+    inMs: 10_000,
+  },
+  "deleted with a job, pod gone unseen, and GitHub gave no answer for 5 min": {
+    runner: going(JOB),
+    memory: failed("checkRegistration", "Other", 351, 2),
+    now: 350,
+    why: "dismissed",
+    does: ["event EphemeralRunner", "patch EphemeralRunner"],
+  },
+  "deleted with a job, pod gone unseen, and GitHub still knows it: its loss is told before it is let go": {
+    runner: going(JOB),
+    memory: { unknownToService: false },
+    why: "dismiss",
+    does: ["event EphemeralRunner", "release"],
+  },
+  "deleted with a job, pod gone unseen, and GitHub does not know it: its job is done": {
+    runner: going(JOB),
+    memory: { unknownToService: true },
+    why: "dismissed",
+    does: ["patch EphemeralRunner"],
+  },
+  "deleted with a job, pod gone unseen, and its loss has been told": {
+    runner: going(JOB),
+    memory: { unknownToService: false, toldLoss: true },
+    why: "dismiss",
+    does: ["release"],
+  },
+  "deleted, its pod is gone, and GitHub says that it has a job: that is lost": {
+    runner: going({ runnerId: 42 }),
+    memory: { saidBusy: true, ...failed("release", "JobStillRunning", 70) },
+    why: "dismiss",
+    does: ["event EphemeralRunner"],
+    inMs: 10_000,
   },
   "deleted, its pod is on its way out": {
     runner: going({ runnerId: 42 }),
