@@ -68,4 +68,33 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 950_218, name: "controller killed", seed: 1 },
     ],
   },
+  {
+    wrong: "offers that GitHub had refused came again during the pause, and were deleted with their message",
+    seed: 942,
+    faults: [
+      { atMs: 567_091, name: "github poll hangs", seed: 306_953_608 },
+      { atMs: 623_803, name: "poll 401", seed: 1_068_483_170 },
+      { atMs: 750_654, name: "acquirejobs 409", seed: 1_533_159_813 },
+      { atMs: 772_310, name: "nothing allowed for a while", seed: 1_008_086_923 },
+      { atMs: 977_725, name: "controller crashes before an answer", seed: 1_444_099_640 },
+    ],
+  },
+  {
+    wrong: "GitHub refused the credentials once, and a runner deleted by hand lost the job that it had just been given",
+    seed: 170,
+    faults: [
+      { atMs: 1_181_437, name: "login 401", seed: 1_576_101_939 },
+      { atMs: 1_232_846, name: "node lost while no controller is there", seed: 1_956_115_126 },
+      { atMs: 1_234_593, name: "node lost while no controller is there", seed: 1_452_240_985 },
+      { atMs: 1_235_182, name: "runner deleted by hand", seed: 38_970_194 },
+    ],
+  },
+  {
+    wrong: "nobody was told of a job whose runner was being deleted and lost its pod while no controller was there",
+    seed: 731,
+    faults: [
+      { atMs: 216_793, name: "runner deleted before its creation is answered", seed: 1_905_167_051 },
+      { atMs: 316_518, name: "node lost while no controller is there", seed: 521_978_953 },
+    ],
+  },
 ];

@@ -285,3 +285,65 @@ story("a runner that ends before GitHub's leave has come back is no failure", {}
 
 const endedPods = (system: SimSystem) =>
   system.runnerPods().filter(({ status }) => status?.phase === "Succeeded" || status?.phase === "Failed").length;
+
+for (
+  const [became, isDone] of [["is lost with its node: that is told", false], [
+    "is done: that is no loss",
+    true,
+  ]] as const
+) {
+  story(`a runner is deleted by hand, and while no controller looks its job ${became}`, {}, async (system) => {
+    await system.scaleSet("linux", { maxRunners: 5 });
+    system.queueJobs("linux", 1, { durationMs: 20_000 });
+    await system.until("it runs", () => system.service("linux")?.statistics.totalRunningJobs === 1);
+    await system.until("the runner says so", () => system.runners()[0]?.status?.jobId !== undefined);
+    for (const controller of system.controllers) controller.kill();
+    const [runner] = system.runners();
+    await system.done(system.kubectl.delete(EPHEMERAL_RUNNERS, refOf(runner!)));
+    if (isDone) {
+      await system.run(25_000);
+      await system.done(system.kubectl.delete(PODS, { namespace: RUNNER_NAMESPACE, name: runner!.metadata.name }));
+    } else system.world.kubelet.loseNode(system.runnerPods()[0]!.spec!.nodeName!);
+    await system.run(5_000);
+    assert.deepEqual(system.runnerPods(), []);
+    const heal = system.world.network.inject({
+      name: "GitHub looks up no runner",
+      matches: ({ method, url }) => method === "GET" && /\/agents/.test(url.pathname),
+      effect: { kind: "status", status: 503 },
+    });
+    system.startController();
+    await system.run(40_000);
+    assert.deepEqual(
+      system.runners().map(({ metadata }) => metadata.name),
+      [runner!.metadata.name],
+      "it is waited for",
+    );
+    heal();
+    await system.until("the runner has gone", () => system.runners().length === 0, 700_000);
+    const told = system.events().filter(({ reason }) => reason === "RunnerLost");
+    assert.equal(told.length, isDone ? 0 : 1);
+    if (!isDone) assert.match(told[0]?.message ?? "", /its pod has vanished, while it was being deleted; its job: /);
+  });
+}
+
+story(
+  "an idle runner that is deleted while GitHub refuses to say whether it has a job keeps its pod for 5 min",
+  {},
+  async (system) => {
+    await system.scaleSet("linux", { minRunners: 1 });
+    await system.until("one stands ready", () => idle(system) === 1);
+    system.world.network.inject({
+      name: "GitHub removes no runner",
+      matches: ({ method, url }) => method === "DELETE" && /\/agents\/\d+$/.test(url.pathname),
+      effect: { kind: "status", status: 503 },
+    });
+    const [pod] = system.runnerPods();
+    await system.done(system.kubectl.delete(EPHEMERAL_RUNNERS, refOf(system.runners()[0]!)));
+    const there = () => system.object(PODS, pod!.metadata.name);
+    await system.run(290_000);
+    assert.equal(there()?.metadata.deletionTimestamp, undefined);
+    await system.until("it is let go", () => there() === undefined, 90_000);
+    const told = () => system.events().filter(({ reason }) => reason === "CleanupIncomplete").length;
+    await system.until("what may remain at GitHub is told", () => told() === 1, 10_000);
+  },
+);
