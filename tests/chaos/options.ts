@@ -30,7 +30,7 @@ export const HELP = `npm run chaos -- [options]
   --lines N        lines of the timeline of a world that fails (200)
   --log LEVEL      with --seed: debug, info or warn (info)
   --workers N      threads (one for each core)
-  --state FILE     keeps the ranges that have passed, and does not run them again
+  --state FILE     keeps the ranges that have passed, and does not run them again; written each minute
   --explain no     says of a world that fails only what is broken
   --stop-after N   failures after which no more worlds are begun (3)
 `;

@@ -14,6 +14,9 @@ import type { Answer } from "./worker.ts";
 /** In so many worlds every fault of the table must have been felt, and every decision taken. */
 const WORLDS_FOR_ALL = 300;
 
+/** How often a run says how far it is, in milliseconds. */
+const PROGRESS_MS = 60_000;
+
 /** Most of what a world makes is garbage at once: a roomy nursery spares a tenth of the time. */
 const YOUNG = { maxYoungGenerationSizeMb: 128 };
 
@@ -39,13 +42,22 @@ async function one({ seed = 1, only, lines, logLevel }: ChaosOptions): Promise<n
 }
 
 async function many({ seeds, from, workers, state, stopAfter, lines, explain }: ChaosOptions): Promise<number> {
-  const done = state === undefined ? [] : readRanges(state);
+  let done = state === undefined ? [] : readRanges(state);
   const waiting = Array.from({ length: seeds }, (_, at) => from + at).filter((seed) => !covers(done, seed));
   const fired = new Map(faultNames().map(({ name }) => [name, 0]));
   const decided = new Map(possibleDecisions().map((decision) => [decision, 0]));
   const failed: Answer[] = [];
   const sum = { worlds: 0, jobs: 0, lost: 0, made: 0 };
   const since = performance.now();
+  const secondsSoFar = () => Math.round((performance.now() - since) / 1000);
+  // A run that is cut short has not been in vain.
+  const keep = () => {
+    if (state !== undefined) writeRanges(state, done);
+  };
+  const progress = setInterval(() => {
+    keep();
+    process.stderr.write(`${sum.worlds} of ${waiting.length} worlds in ${secondsSoFar()} s, ${failed.length} broken\n`);
+  }, PROGRESS_MS);
   await inThreads(waiting, Math.min(workers, waiting.length), (answer) => {
     sum.worlds++;
     sum.jobs += answer.figures.jobs;
@@ -56,11 +68,12 @@ async function many({ seeds, from, workers, state, stopAfter, lines, explain }: 
     if (answer.violation !== undefined) {
       failed.push(answer);
       say(`seed ${answer.seed} BROKEN: ${answer.violation}`);
-    }
+    } else done = joined(done, [answer.seed, answer.seed]);
     return failed.length < stopAfter;
   });
-  const seconds = (performance.now() - since) / 1000;
-  say(`${sum.worlds} worlds in ${seconds.toFixed(0)} s: ${sum.jobs} jobs, ${sum.lost} lost, ${sum.made} runners`);
+  clearInterval(progress);
+  keep();
+  say(`${sum.worlds} worlds in ${secondsSoFar()} s: ${sum.jobs} jobs, ${sum.lost} lost, ${sum.made} runners`);
   sayCounts("faults felt", fired);
   sayCounts("decisions taken", decided);
   for (const { seed } of explain ? failed.slice(0, 1) : []) await tell(planOf(seed, faultNames()), lines);
@@ -68,7 +81,6 @@ async function many({ seeds, from, workers, state, stopAfter, lines, explain }: 
   const missing = sum.worlds >= WORLDS_FOR_ALL ? zero.map(([name]) => name) : [];
   if (missing.length > 0) say(`never felt or taken: ${missing.join(", ")}`);
   if (failed.length > 0 || missing.length > 0) return 1;
-  if (state !== undefined) writeRanges(state, joined(done, [from, from + seeds - 1]));
   say("ok: nothing was broken");
   return 0;
 }
