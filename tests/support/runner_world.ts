@@ -20,6 +20,7 @@ import { ServiceError, type ServiceErrorKind } from "../../src/github/errors.ts"
 import type { ActionsService, Registration } from "../../src/github/service.ts";
 import { ReadThrough } from "../../src/k8s/read_through.ts";
 import {
+  controllerOf,
   type KubeObject,
   type Pod,
   POD_DISRUPTION_BUDGETS,
@@ -113,6 +114,8 @@ export class RunnerWorld {
   readonly logs: string[] = [];
   /** Names of runners whose pod has ever run. */
   readonly started: string[] = [];
+  /** UIDs of the runners whose container has started, once for each start. */
+  readonly startedFor: string[] = [];
   readonly #options: WorldOptions;
   readonly #random;
   #stop: () => Promise<void> = () => Promise.resolve();
@@ -308,6 +311,7 @@ export class RunnerWorld {
       this.clock.after(550, () => {
         if (!there() || after.metadata.deletionTimestamp || this.holdPods) return;
         this.started.push(name);
+        this.startedFor.push(controllerOf(after)?.uid ?? "");
         this.podStatus(name, running());
       });
     } else if (after.metadata.deletionTimestamp && !before.metadata.deletionTimestamp) {

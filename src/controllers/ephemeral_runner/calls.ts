@@ -167,7 +167,7 @@ export class Calls {
       const id = runnerId ?? (await findOurs(service, runner))?.id;
       if (id !== undefined) await service.removeRunner(id);
     });
-    this.#deps.book.released(runner.metadata.uid);
+    this.#deps.book.released(runner.metadata.uid, setKeyOf(runner));
   }
 
   async #removeHookObjects(runner: Stored<EphemeralRunner>): Promise<void> {

@@ -22,7 +22,7 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
 
   const steps: Step<Call>[] = [];
   const loss = lossOf(seen);
-  if (loss !== undefined) steps.push(told(seen, "RunnerLost", `${loss}, while it was being deleted${jobOf(seen)}`));
+  if (loss) steps.push(told(seen, loss.reason, `${loss.what}, while it was being deleted${jobOf(seen)}`));
   if (pod && !pod.isDeleting) steps.push(removePod(seen));
   const outside = outsideOf(seen);
   // Before its container has ended, a runner with a job is for GitHub to keep: that is no failure of GitHub's.
@@ -31,12 +31,12 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   const wait = soon(seen, "release", now);
   const isOpen = (outside.registration || outside.hooks) && !expired;
   if (isOpen && seen.calling === undefined && wait === 0) steps.push(perform(release(seen, outside)));
-  if (steps.length > 0) return act("dismiss", steps, wait > 0 ? wait : undefined);
-  if (pod || seen.calling !== undefined || isOpen) {
-    return rest(pod ? "pod-leaving" : "github-leaving", isOpen && wait > 0 ? wait : undefined);
+  if (!pod && seen.calling === undefined && !isOpen) {
+    if (outside.registration || outside.hooks) steps.push(gaveUp(seen));
+    return act("dismissed", [...steps, withoutFinalizers(seen, OURS)]);
   }
-  const finalizers = withoutFinalizers(seen, OURS);
-  return act("dismissed", outside.registration || outside.hooks ? [gaveUp(seen), finalizers] : finalizers);
+  const inMs = isOpen && wait > 0 ? wait : undefined;
+  return steps.length > 0 ? act("dismiss", steps, inMs) : rest(pod ? "pod-leaving" : "github-leaving", inMs);
 }
 
 /** A failed or outdated runner: it stays, but nothing of it runs and GitHub does not know it. */
@@ -100,7 +100,7 @@ function mayJustHaveStarted(seen: Seen, now: Instant): boolean {
 
 /**
  * Whether the pod of a runner with a job went while no controller looked: its job may be done or lost. An ephemeral
- * runner that GitHub still knows has not completed its job.
+ * runner that GitHub still knows has not completed its job; of one that it has forgotten only GitHub can tell.
  */
 function wentUnseen(seen: Seen): boolean {
   const { pod, memory } = seen;
@@ -108,16 +108,22 @@ function wentUnseen(seen: Seen): boolean {
   return memory.saidBusy !== true && outsideOf(seen).registration && memory.unknownToService === undefined;
 }
 
-/** How the runner's job came to a bad end that nobody has been told of yet. */
-function lossOf(seen: Seen): string | undefined {
+/** How the runner's job came to an end that was bad, or may have been, and that nobody has been told of yet. */
+function lossOf(seen: Seen): { readonly reason: "RunnerLost" | "RunnerVanished"; readonly what: string } | undefined {
   const { pod, memory } = seen;
   if (memory.toldLoss || !hadJob(seen) || isSettled(seen)) return undefined;
   if (pod?.state.is === "ended" && pod.state.end.exitCode !== 0) {
-    return `its container ended while it had a job (${describe(pod.state.end)})`;
+    return { reason: "RunnerLost", what: `its container ended while it had a job (${describe(pod.state.end)})` };
   }
   if (pod || memory.endedAt !== undefined) return undefined;
   const isLost = memory.pod !== undefined || memory.saidBusy === true || memory.unknownToService === false;
-  return isLost ? "its pod has vanished" : undefined;
+  if (isLost) return { reason: "RunnerLost", what: "its pod has vanished" };
+  if (!memory.unknownToService) return undefined;
+  return {
+    reason: "RunnerVanished",
+    what:
+      "its pod went while no controller looked, and GitHub, which does not know it any more, says how its job ended",
+  };
 }
 
 function askWhatBecame(seen: Seen, now: Instant): Plan<Call> {

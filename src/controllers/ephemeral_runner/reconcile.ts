@@ -8,7 +8,7 @@ import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
 import type { KubeClient } from "../../k8s/client.ts";
 import { KubeError } from "../../k8s/errors.ts";
 import { isWantOfRights } from "../../k8s/status.ts";
-import { controllerOf, keyOf, type Pod, PODS, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
+import { controllerOf, isDeleting, keyOf, type Pod, PODS, refOfKey, SECRETS, type Stored } from "../../k8s/resource.ts";
 import type { Change, Overlay, Reader } from "../../k8s/store.ts";
 import { delayOf } from "../../lib/backoff.ts";
 import { type Clock, type Instant, instantOf } from "../../lib/clock.ts";
@@ -110,6 +110,7 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
       for (const key of keysOfPod(change)) {
         const memory = this.#memories.get(key);
         if (memory) witness(memory, change);
+        if (before && !isDeleting(before) && (!after || isDeleting(after))) this.#givesSlotBack(key);
       }
       if (before && !after) this.#givenBack(before.metadata.namespace ?? "");
     });
@@ -206,7 +207,7 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     if (step.do === "event" && step.cause !== undefined) this.#deps.onEnd?.(step.about, step.reason, step.cause);
     const memory = this.#memories.get(key);
     if (!memory) return false;
-    if (step.do === "event" && step.reason === "RunnerLost") memory.toldLoss = true;
+    if (step.do === "event" && /^Runner(Lost|Vanished)$/.test(step.reason)) memory.toldLoss = true;
     if (step.do === "create" && step.kind === SECRETS && result.ok) {
       // "Already there" may mean that another process made it, for another registration.
       const isOurs = result.object === undefined || runnerIdOf(result.object) === memory.jit?.runnerId;
@@ -260,6 +261,14 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
       this.#overQuota.set(namespace, waiting.add(key));
     }
     return true;
+  }
+
+  /** The pod of a runner that is being deleted goes: its set may have waited for that with another runner. */
+  #givesSlotBack(key: string): void {
+    const { namespace, name } = refOfKey(key);
+    const runner = this.#deps.stores.runners.get(namespace, name);
+    const setKey = runner && isDeleting(runner) ? setKeyOf(runner) : undefined;
+    if (setKey !== undefined) this.#deps.book.stirred(setKey);
   }
 
   /** A pod has gone: the runner that has waited longest for the quota tries again at once. */

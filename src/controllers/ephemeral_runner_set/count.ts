@@ -19,6 +19,8 @@ export interface Census {
   readonly deleting: number;
   /** Those of the deleting ones that are still at their job: somebody has deleted them, and they finish it. */
   readonly finishing: number;
+  /** Those of the deleting ones that may have been given a job a moment ago: their pod runs, and GitHub has not let them go. */
+  readonly undecided: number;
   /** Those of the busy ones whose job is not in `runningJobs` yet: a newer patch than the one we see counted it. */
   readonly ahead: number;
   /** Runners that ended or were lost with a job in the last minute. */
@@ -48,12 +50,12 @@ export interface Needs {
 }
 
 export function needsOf(census: Census, demand: Demand): Needs {
-  const { ahead, gone, finishing } = census;
+  const { ahead, gone, finishing, undecided } = census;
   const busy = census.busy + census.elsewhere;
   const { replicas, runningJobs = busy + finishing + census.endedLately } = demand;
   const have = census.pending + census.idle;
-  const lack = replicas - runningJobs - ahead - have;
-  const shortfall = replicas - (have + Math.min(busy + gone + finishing, runningJobs) + ahead);
+  const lack = replicas - runningJobs - ahead - have - undecided;
+  const shortfall = replicas - (have + undecided + Math.min(busy + gone + finishing, runningJobs) + ahead);
   const surplus = have - census.leaving + Math.min(busy, runningJobs) - replicas;
   return { lack, late: Math.max(0, shortfall - Math.max(0, lack)), surplus: Math.max(0, surplus) };
 }

@@ -1,6 +1,6 @@
 /** What a decision about a set needs to see. Counting costs the same for 10 runners and for 5,000. */
 import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
-import { isDeleting, keyOf, type Pod, type Secret, type Stored } from "../../k8s/resource.ts";
+import { controllerOf, isDeleting, keyOf, type Pod, type Secret, type Stored } from "../../k8s/resource.ts";
 import type { Reader } from "../../k8s/store.ts";
 import { type Instant, instantOf } from "../../lib/clock.ts";
 import { revisionOfRunner } from "../shared/revision.ts";
@@ -83,6 +83,7 @@ export interface Seen {
 /** What counting reads. */
 export interface CountSources {
   readonly runners: Reader<EphemeralRunner>;
+  readonly pods: Reader<Pod>;
   readonly book: RunnerBook;
   readonly ledger: Ledger;
   /** UIDs of the sets that the set has replaced and that still have runners. */
@@ -113,7 +114,8 @@ export function censusOf(
   const departures = [uid, ...former].map((one) => ledger.departures(one));
   return {
     ...counts,
-    finishing: sum([uid, ...former].map((one) => finishingOf(one, runners, book))),
+    finishing: sum([uid, ...former].map((one) => finishingOf(one, sources))),
+    undecided: sum([uid, ...former].map((one) => undecidedOf(one, sources))),
     elsewhere: sum(former.map((one) => countsOf(one, sources, find).busy)),
     ahead,
     gone: sum(departures.map(({ gone }) => gone)),
@@ -123,11 +125,26 @@ export function censusOf(
 }
 
 /** Runners that are being deleted and still at their job. */
-function finishingOf(uid: string, runners: Reader<EphemeralRunner>, book: RunnerBook): number {
-  if (runners.count(BY_STATE, `${uid}/deleting`) === 0) return 0;
+function finishingOf(uid: string, sources: CountSources): number {
+  return onTheirWayOut(uid, sources).filter(hasJob).length;
+}
+
+/** Runners that are being deleted, look idle, and may have a job: a replacement of such a one could be one too many. */
+function undecidedOf(uid: string, sources: CountSources): number {
+  const { pods, book } = sources;
+  return onTheirWayOut(uid, sources).filter((runner) => {
+    if (hasJob(runner) || book.isReleased(runner.metadata.uid)) return false;
+    const pod = pods.get(runner.metadata.namespace ?? "", runner.metadata.name);
+    return pod?.status?.phase === "Running" && !isDeleting(pod) && controllerOf(pod)?.uid === runner.metadata.uid;
+  }).length;
+}
+
+/** Runners that are being deleted and whose container has not ended, as far as we know. */
+function onTheirWayOut(uid: string, { runners, book }: CountSources): readonly Stored<EphemeralRunner>[] {
+  if (runners.count(BY_STATE, `${uid}/deleting`) === 0) return [];
   const ended = book.endedOf(uid);
   return runners.by(BY_STATE, `${uid}/deleting`)
-    .filter((runner) => hasJob(runner) && !isMarked(runner) && !ended.has(runner.metadata.uid)).length;
+    .filter((runner) => !isMarked(runner) && !ended.has(runner.metadata.uid));
 }
 
 /**

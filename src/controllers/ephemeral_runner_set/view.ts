@@ -87,7 +87,7 @@ export interface Known {
 /** The facts, as they are now. What has lasted since when is kept in the memory. */
 export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: Known): Seen {
   const { deps, ledger, pruned } = sources;
-  const { stores: { runners }, book, clock, random, maxRunnersOf, isPaused, formerOf } = deps;
+  const { stores: { runners, pods }, book, clock, random, maxRunnersOf, isPaused, formerOf } = deps;
   const { memory, retiring, proxy, budget } = known;
   const policy = policyOf(set.spec?.runnerPolicy, deps.waits);
   const { waits } = policy;
@@ -96,7 +96,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
   const find = (runner: string) => runners.by(BY_UID, runner)[0];
   const namesakes = namesakesOf(set, runners);
   const former = [...new Set([...formerOf?.(set) ?? [], ...namesakes])];
-  const census = censusOf(set, { runners, book, ledger, former }, [...retiring, ...memory.letGo], find);
+  const census = censusOf(set, { runners, pods, book, ledger, former }, [...retiring, ...memory.letGo], find);
   const { replicas = 0, runningJobs } = set.spec ?? {};
   const needs = needsOf(census, { replicas, runningJobs });
   memory.late = unchanged(memory.late, needs.late, now);

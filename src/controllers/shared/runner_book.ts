@@ -88,9 +88,15 @@ export class RunnerBook {
     return this.#asked.has(uid) || this.#released.has(uid);
   }
 
-  /** The service does not know the runner any more. */
-  released(uid: string): void {
+  /** The service does not know the runner any more. @param setKey the set that is to hear of it at once */
+  released(uid: string, setKey?: string): void {
     this.#released.add(uid);
+    if (setKey !== undefined) this.stirred(setKey);
+  }
+
+  /** Something that the objects of a set's runners do not say has changed. */
+  stirred(setKey: string): void {
+    for (const listener of this.#listeners) listener(setKey);
   }
 
   isReleased(uid: string): boolean {
@@ -103,7 +109,7 @@ export class RunnerBook {
     if (known?.has(uid)) return;
     if (known) known.add(uid);
     else this.#ended.set(set.uid, new Set([uid]));
-    for (const listener of this.#listeners) listener(set.key);
+    this.stirred(set.key);
   }
 
   /** UIDs of a set's runners whose container has ended and whose object may still be there. */
@@ -121,7 +127,7 @@ export class RunnerBook {
     const { key, namespace } = set;
     if (!forbidden && !this.#unpatchable.delete(namespace)) return;
     if (forbidden) this.#unpatchable.set(namespace, forbidden);
-    for (const listener of this.#listeners) listener(key);
+    this.stirred(key);
   }
 
   /** Runners of a scale set that goes are removed without the service's leave. */

@@ -150,9 +150,22 @@ table<Case>("one runner, being deleted", {
     why: "dismiss",
     does: ["event EphemeralRunner", "release"],
   },
-  "deleted with a job, pod gone unseen, and GitHub does not know it: its job is done": {
+  "deleted with a job, pod gone unseen, and GitHub does not know it: how its job ended is GitHub's to say, and that is told":
+    {
+      runner: going(JOB),
+      memory: { unknownToService: true },
+      why: "dismissed",
+      does: ["event EphemeralRunner", "patch EphemeralRunner"],
+    },
+  "deleted with a job, pod gone unseen, GitHub does not know it, and that has been told": {
     runner: going(JOB),
-    memory: { unknownToService: true },
+    memory: { unknownToService: true, toldLoss: true },
+    why: "dismissed",
+    does: ["patch EphemeralRunner"],
+  },
+  "deleted with a job that has completed, and its pod went unseen": {
+    runner: runner(JOB, { ...going().metadata, annotations: { [ANNOTATIONS.jobCompleted]: at(55) } }),
+    seen: { released: true },
     why: "dismissed",
     does: ["patch EphemeralRunner"],
   },

@@ -31,6 +31,7 @@ function census(changes: Partial<Census> = {}): Census {
     gone: 0,
     endedLately: 0,
     finishing: 0,
+    undecided: 0,
     leaving: 0,
     ...changes,
   };
@@ -57,6 +58,22 @@ table<Case>("needs", {
     have: { busy: 4, deleting: 1, finishing: 1 },
     want: [5, 5],
     needs: { lack: 0, late: 0, surplus: 0 },
+  },
+  "an idle one was deleted by hand, and may have been given the job that is wanted: it is not replaced yet": {
+    have: { deleting: 1, undecided: 1 },
+    want: [1, 0],
+    needs: { lack: 0, late: 0, surplus: 0 },
+  },
+  "the same, GitHub has let it go": { have: { deleting: 1 }, want: [1, 0], needs: { lack: 1 } },
+  "the same, it had been given a job, and its facts are late": {
+    have: { deleting: 1, undecided: 1 },
+    want: [1, 1],
+    needs: { lack: -1, late: 0, surplus: 0 },
+  },
+  "the same, and another job comes": {
+    have: { deleting: 1, undecided: 1 },
+    want: [2, 1],
+    needs: { lack: 0, late: 1, surplus: 0 },
   },
   "one is finishing while a new job comes": {
     have: { busy: 3 },

@@ -92,7 +92,7 @@ test("random worlds", { timeout: 120_000 }, async () => {
       await world.clock.advance(420_000);
       await world.stop();
       assert.deepEqual(forbidden, [], "pods with a job that the controllers deleted");
-      assert.equal(new Set(world.started).size, world.started.length, "one start a registration");
+      assert.equal(new Set(world.startedFor).size, world.startedFor.length, "one start a registration");
       assert.equal(traffic.waiting, 0, "no job waits");
       assert.equal(world.live.length, min, "as many runners as are wanted");
       assert.equal(world.pods.length, min, "no pod without a runner");
