@@ -132,7 +132,7 @@ export class Watcher {
     if (!had(before) || had(after)) return;
     const name = before!.metadata.name;
     const left = this.#system.world.service.registrations().find((one) => one.name === name);
-    if (left && !left.busy && !this.#isWarnedOf(name)) {
+    if (left && !left.busy && !this.reported.has(name) && !this.#isWarnedOf(name)) {
       this.#broken(`runner ${name} lost its finalizer while its registration was there`);
     }
   }

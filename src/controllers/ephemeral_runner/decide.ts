@@ -179,13 +179,14 @@ function tidingsFor({ runner, memory, set, settings }: Seen, pod: SeenPod): Reco
 /**
  * The service forgets a runner when its job has completed: a container that goes on all the same would do so for ever.
  * With a scale set that has been replaced meanwhile this says nothing about the job, and is believed only when the set
- * is to go: it would never be gone.
+ * is to go: it would never be gone. A set that is to go waits for this alone: it is asked for more often.
  */
 function busy(seen: Seen, state: StateOf<"running">, runnerId: number, now: Instant): RunnerPlan {
   const { runner, set } = seen;
   const isReplaced = set?.scaleSetId !== runner.spec?.runnerScaleSetId;
   if (isReplaced && set?.deletingSince === undefined) return rest("running", seen.settings.waits.idleCheck);
-  return checked(seen, state, runnerId, now, "busy");
+  const everyMs = set?.deletingSince === undefined ? seen.settings.waits.idleCheck : seen.settings.waits.leavingCheck;
+  return checked(seen, state, { runnerId, everyMs }, now, "busy");
 }
 
 /** A runner that the service no longer knows waits for ever: its registration is looked at now and then. */
@@ -193,19 +194,18 @@ function idle(seen: Seen, state: StateOf<"running">, runnerId: number, now: Inst
   if (seen.memory.unknownToService) {
     return lost(seen, "RegistrationGone", "GitHub does not know the runner any more");
   }
-  return checked(seen, state, runnerId, now, "idle");
+  return checked(seen, state, { runnerId, everyMs: seen.settings.waits.idleCheck }, now, "idle");
 }
 
 function checked(
   seen: Seen,
   state: StateOf<"running">,
-  runnerId: number,
+  { runnerId, everyMs }: { readonly runnerId: number; readonly everyMs: number },
   now: Instant,
   why: "idle" | "busy",
 ): RunnerPlan {
-  const { memory, settings: { waits } } = seen;
-  const due = memory.turnAt ??
-    Math.max(memory.checkedAt ?? 0, memory.runningSince ?? state.since ?? now) + waits.idleCheck;
+  const { memory } = seen;
+  const due = memory.turnAt ?? Math.max(memory.checkedAt ?? 0, memory.runningSince ?? state.since ?? now) + everyMs;
   if (now < due) return rest(why, due - now);
   return call(seen, { do: "checkRegistration", runnerId, mayWait: memory.turnAt === undefined }, "check", now);
 }

@@ -72,6 +72,10 @@ export interface Memory {
   /** UID of the set that the runner belongs to. */
   readonly setUid: string | undefined;
   secret: SecretState;
+  /** This process has seen the runner when nobody had asked it to go yet. */
+  seenStaying?: boolean;
+  /** Since when it is asked to go: when this process saw it happen, by our own clock, and not by the API server's. */
+  goingSince?: Instant;
   runnerId?: number;
   /** Between registration and secret; then dropped. */
   jit?: JitFacts;

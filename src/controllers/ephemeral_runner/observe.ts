@@ -5,7 +5,7 @@ import { ServiceError } from "../../github/errors.ts";
 import { controllerOf, isDeleting, type Pod, type Stored } from "../../k8s/resource.ts";
 import type { Change } from "../../k8s/store.ts";
 import { delayOf } from "../../lib/backoff.ts";
-import type { Instant } from "../../lib/clock.ts";
+import { type Instant, instantOf } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Performance } from "../../runtime/performer.ts";
 import { hasJob, isMarked, setUidOf } from "../shared/runner_state.ts";
@@ -88,6 +88,9 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
   readonly waits: Waits;
 }): void {
   const { now } = at;
+  const asked = instantOf(runner.metadata.deletionTimestamp);
+  if (asked === undefined) memory.seenStaying = true;
+  else memory.goingSince ??= memory.seenStaying ? now : asked;
   const completed = isMarked(runner) || (hasJob(runner) && memory.unknownToService === true);
   memory.completedSince = completed ? memory.completedSince ?? now : undefined;
   if (!seen) return;

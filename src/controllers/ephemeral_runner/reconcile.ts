@@ -151,7 +151,6 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     const patchPodsAt = this.#patchPodsAt(namespace, protectsBusy);
     const mayPatchPods = patchPodsAt !== undefined && patchPodsAt <= clock.now();
     const failures = Object.values(runner.status?.failures ?? {}).map((at) => instantOf(at) ?? 0);
-    const own = instantOf(runner.metadata.deletionTimestamp);
     const setSince = instantOf(set?.metadata.deletionTimestamp);
     return {
       runner,
@@ -165,7 +164,7 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
           protectsBusy,
         },
       }),
-      ...(own === undefined ? {} : { deletingSince: Math.min(own, setSince ?? own) }),
+      ...(memory.goingSince === undefined ? {} : { deletingSince: Math.min(memory.goingSince, setSince ?? Infinity) }),
       ...(failures.length > 0 ? { failedAt: Math.max(...failures) } : {}),
       memory,
       calling: performance.running?.do,

@@ -88,7 +88,9 @@ function removingOf(seen: Seen, rollout: { readonly retire: number; readonly spa
   const candidates = seen.removable();
   const chosen = new Set(candidates.slice(0, tooMany));
   // What GitHub refuses to serve is of no use: all that were made before it said so go.
-  for (const runner of candidates) if (isRefused(runner, trouble.deprecation)) chosen.add(runner);
+  for (const runner of candidates) {
+    if (isRefused(runner, seen.firstSeen(runner), trouble.deprecation)) chosen.add(runner);
+  }
   for (const runner of candidates.filter(isOld(seen)).slice(0, rollout.retire)) chosen.add(runner);
   for (const runner of candidates) if (overdue.has(runner.metadata.uid)) chosen.add(runner);
   const runners = [...chosen].slice(0, MOST_AT_ONCE);

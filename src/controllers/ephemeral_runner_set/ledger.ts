@@ -117,6 +117,11 @@ export class Ledger {
     return this.#pages.get(setUid)?.lastBirthAt;
   }
 
+  /** When a runner was first seen, not online yet. */
+  bornAt(setUid: string, runnerUid: string): Instant | undefined {
+    return this.#pages.get(setUid)?.births.get(runnerUid);
+  }
+
   /** When a runner was first seen to be refused: what its object says may be still to come, where a clock was set back. */
   refusedAt(setUid: string, runnerUid: string): Instant | undefined {
     return this.#pages.get(setUid)?.refusals.get(runnerUid);

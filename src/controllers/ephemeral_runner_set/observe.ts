@@ -74,6 +74,8 @@ export interface Seen {
   readonly aged: Expiries["expired"];
   /** Pending runners that have not started in time. */
   readonly overdue: Expiries["expired"];
+  /** When a runner was first seen to be there, not online yet; undefined for one that was online before this process. */
+  readonly firstSeen: (runner: Stored<EphemeralRunner>) => Instant | undefined;
   /** Pending and idle runners that may be asked for, those first that are to go first. Walks the set: call it last. */
   readonly removable: () => readonly Stored<EphemeralRunner>[];
   /** Runners that have ended or never start, in a set that is being deleted. */

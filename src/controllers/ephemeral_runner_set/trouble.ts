@@ -83,7 +83,16 @@ function troubleOf({ streak, deprecation }: Trials, waits: Waits) {
   return { since: streak.at, pauseMs };
 }
 
-/** Whether a runner was made before GitHub said that it refuses its version. */
-export function isRefused({ metadata }: EphemeralRunner, deprecation: Deprecation | undefined): boolean {
-  return deprecation !== undefined && (instantOf(metadata?.creationTimestamp) ?? 0) <= deprecation.at;
+/**
+ * Whether a runner was made before GitHub said that it refuses its version.
+ * @param seenAt when it was first seen: where a clock was set back, its object may say that it is older than it is
+ */
+export function isRefused(
+  { metadata }: EphemeralRunner,
+  seenAt: Instant | undefined,
+  deprecation: Deprecation | undefined,
+): boolean {
+  // Objects know whole seconds: what happened in one second is taken for one moment.
+  const born = Math.max(instantOf(metadata?.creationTimestamp) ?? 0, Math.floor((seenAt ?? 0) / 1000) * 1000);
+  return deprecation !== undefined && born <= deprecation.at;
 }

@@ -152,6 +152,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     policy,
     aged,
     overdue,
+    firstSeen: (runner) => ledger.bornAt(uid, runner.metadata.uid),
     removable: () => removable(sources, known, uid, current, now),
     remains: () => remainsOf(uid, runners, book),
   };

@@ -23,6 +23,10 @@ const TABLE = {
   unschedulable: [30_000, "a pod that fits nowhere is reported when it has been so for this long"],
   completed: [60_000, "a container may go on for this long after its job has completed"],
   idleCheck: [600_000, "the registration of an idle runner is checked this often"],
+  leavingCheck: [
+    60_000,
+    "the registration of a runner with a job is checked this often while its set is being deleted",
+  ],
   checkPace: [500, "checks of registrations are at least this far apart, all runners together"],
   quotaFirst: [1_000, "the first wait after a quota refused a pod"],
   quotaMost: [30_000, "the longest wait after a quota refused a pod"],

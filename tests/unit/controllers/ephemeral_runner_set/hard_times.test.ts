@@ -146,3 +146,17 @@ story(
     assert.deepEqual(phases(), ["Running"], "one was tried, and stays: nothing is refused any more");
   },
 );
+
+story(
+  "a version is refused, then the clock is set back: the runner that is tried is not taken for an old one",
+  {},
+  async (world) => {
+    await idle(world, 1);
+    world.exit(world.idle[0]!, 7);
+    await world.clock.advance(10_000);
+    world.clock.jump(-1_200_000);
+    // What is ahead of the clock goes at half its pace until the clock has caught up.
+    await world.clock.advance(3_000_000);
+    assert.ok(world.runners.some(({ status }) => status?.phase === "Running"), "one was tried, and stays");
+  },
+);
