@@ -36,8 +36,10 @@ export function userFaults(system: SystemOf): readonly Fault[] {
       target.later(between(random, 5_000, 120_000), () => void system().patchScaleSet(name, { paused: false }));
     }),
     onSet(system, "scale set deleted and made again", 1, (set) => {
-      const { name, minRunners, maxRunners } = set;
+      const { name, minRunners, highestMax } = set;
       void system().deleteScaleSet(name);
+      // Nobody would give back later what is not allowed just now.
+      const maxRunners = set.maxRunners > 0 ? set.maxRunners : highestMax;
       system().clock.after(1_000, () => createAgain(system(), { name, minRunners, maxRunners }));
     }),
     {
