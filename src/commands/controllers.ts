@@ -30,6 +30,7 @@ import type { KubeClient } from "../k8s/client.ts";
 import type { Informer } from "../k8s/informer.ts";
 import {
   controllerOf,
+  isDeleting,
   keyOf,
   type KubeObject,
   type Pod,
@@ -201,12 +202,16 @@ export function controllersOf(deps: ControllersDeps): Component[] {
       return () => ends.forEach((end) => end());
     }),
     component(runners, deps.concurrency, deciding, queues, "runner", (add) => {
+      const addAllOf = ({ metadata: { uid } }: Stored<EphemeralRunnerSet>) => {
+        for (const runner of informers.runners.store.by(BY_SET, uid)) add(keyOf(runner), 0);
+      };
       const ends = [
         informers.runners.store.subscribe((change) => keysOfRunner(change).forEach((key) => add(key, 0))),
         informers.runnerPods.store.subscribe((change) => keysOfPod(change).forEach((key) => add(key, 0))),
-        onProtection(stores, ({ metadata: { uid } }) => {
-          for (const runner of informers.runners.store.by(BY_SET, uid)) add(keyOf(runner), 0);
+        informers.runnerSets.store.subscribe(({ before, after }) => {
+          if (before && after && isDeleting(after) && !isDeleting(before)) addAllOf(after);
         }),
+        onProtection(stores, addAllOf),
       ];
       return () => ends.forEach((end) => end());
     }),

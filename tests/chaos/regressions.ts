@@ -97,4 +97,52 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 316_518, name: "node lost while no controller is there", seed: 521_978_953 },
     ],
   },
+  {
+    wrong:
+      "an idle runner deleted by hand had just been given a job: another was made beside it, one more than allowed",
+    seed: 1262,
+    faults: [
+      { atMs: 875_845, name: "runner deleted by hand", seed: 630_434_510 },
+    ],
+  },
+  {
+    wrong:
+      "GitHub had given up a job before any controller saw that its runner, which was being deleted, was gone: silence",
+    seed: 1807,
+    faults: [
+      { atMs: 1_007_461, name: "api server restarts", seed: 1_883_075_555 },
+      { atMs: 1_046_015, name: "api server restarts", seed: 887_649_178 },
+      { atMs: 1_309_634, name: "node lost while no controller is there", seed: 465_318_061 },
+      { atMs: 1_375_875, name: "runner deleted by hand", seed: 198_639_448 },
+    ],
+  },
+  {
+    wrong: "a set whose scale set GitHub had forgotten waited ten minutes for a container that went on after its job",
+    seed: 3119,
+    faults: [
+      { atMs: 411_135, name: "listener killed", seed: 959_138_059 },
+      { atMs: 521_350, name: "container outlives its job", seed: 1_145_987_887 },
+      { atMs: 1_055_239, name: "scale set deleted at GitHub", seed: 1_668_648_992 },
+      { atMs: 1_489_213, name: "node lost while no controller is there", seed: 1_595_228_236 },
+      { atMs: 1_614_532, name: "scale set deleted and made again", seed: 51_080_569 },
+    ],
+  },
+  {
+    wrong: "a version was refused, the clock set back, and the runner that was tried taken for one of the old ones",
+    seed: 3258,
+    faults: [
+      { atMs: 798_503, name: "runner version refused", seed: 103_236_607 },
+      { atMs: 1_197_831, name: "clock jumps", seed: 1_180_784_279 },
+    ],
+  },
+  {
+    wrong: "a clock that was set back made a deletion look long ago, and GitHub was given up after two tries",
+    seed: 3286,
+    faults: [
+      { atMs: 1_082_797, name: "clock jumps", seed: 1_131_961_802 },
+      { atMs: 1_215_010, name: "runner removal hangs", seed: 1_929_610_623 },
+      { atMs: 1_435_652, name: "runner deleted by hand", seed: 472_446_568 },
+      { atMs: 1_500_235, name: "poll 404", seed: 1_154_893_884 },
+    ],
+  },
 ];
