@@ -70,6 +70,8 @@ class Loop {
   readonly #own: OwnSession;
   #changed = false;
   #cut: AbortController | undefined;
+  /** Ends the wait after credentials were refused. */
+  #refusal: AbortController | undefined;
   /** Answers in a row that the server knows no acquiring of jobs. */
   #refusedOffers = 0;
   #refreshedAt = 0;
@@ -103,6 +105,7 @@ class Loop {
     const unsubscribe = deps.onChange(() => {
       this.#changed = true;
       this.#cut?.abort(new PollCut("changed", "the limits or the service have changed"));
+      this.#refusal?.abort(new Error("there may be other credentials"));
     });
     deps.metrics.limits(deps.limits());
     try {
@@ -314,9 +317,12 @@ class Loop {
     }
     if (kind === "Unauthorized") onRefused?.();
     if (kind === "ScaleSetNotFound") await onMissing?.(this.#work);
-    await clock.sleep(delayMs, this.#stop).catch(() => {
-      // Only the signal ends a sleep: the callers see it.
+    this.#refusal = kind === "Unauthorized" ? new AbortController() : undefined;
+    const ends = this.#refusal ? AbortSignal.any([this.#stop, this.#refusal.signal]) : this.#stop;
+    await clock.sleep(delayMs, ends).catch(() => {
+      // Only a signal ends a sleep: the callers see that they are to end, and other credentials are tried at once.
     });
+    this.#refusal = undefined;
   }
 
   /** The session is gone or its door is shut: another one is opened, the first time at once. */

@@ -11,9 +11,9 @@ const NEW = "ghp_its_successor";
 const SECRET = "story-gha-rs-github-secret";
 /**
  * Without the right to patch pods a listener sees its new configuration when its kubelet looks at the volume: once a
- * minute. The longest back-off of a session comes on top, and a runner's start.
+ * minute. The longest back-off of a registration comes on top, and a runner's start.
  */
-const RECOVERY_SECONDS = 110;
+const RECOVERY_SECONDS = 130;
 
 story("the secret is rotated", { seed: 151, credentials: { pats: [OLD, NEW] } }, async (it) => {
   const { cluster } = it;

@@ -97,6 +97,24 @@ test("401: the credentials are asked for again and the session that lives is end
   assert.equal(world.told, "2/0 #2");
 });
 
+test("credentials are refused for long: another config is tried at once, and does not hurry what is not about them", async () => {
+  const world = new World();
+  world.start();
+  await world.pass(10);
+  const opens = () => world.github.calls.filter((call) => call === "open").length;
+  for (const [kind, more] of [["Unauthorized", 1], ["Unavailable", 0]] as const) {
+    world.github.fail("open", ...Array.from({ length: 8 }, () => refuse(kind)));
+    world.github.fail("poll", refuse("SessionNotFound"));
+    world.github.says([assigned(1)], stats(1));
+    await world.pass(60_000);
+    const before = opens();
+    world.change({ minRunners: 1, maxRunners: 5 });
+    await world.pass(100);
+    assert.equal(opens() - before, more, kind);
+    await world.pass(300_000);
+  }
+});
+
 test("a poll that hangs is dropped after 3 minutes and the session refreshed", async () => {
   const world = new World();
   world.github.fail("poll", "silence");
