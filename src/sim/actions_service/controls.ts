@@ -87,7 +87,7 @@ export class ServiceControls {
     return this.#realm.addAgent(this.#set(id), name).id;
   }
 
-  /** The count of assigned jobs is too high by this many. */
+  /** The count of assigned jobs is too high by this many, or too low; jobs that run are counted in any case. */
   setPhantomJobs(id: number, count: number): void {
     this.#set(id).phantomJobs = count;
   }

@@ -110,7 +110,7 @@ export function statisticsOf(set: ScaleSetState): WireStatistics {
   return {
     totalAvailableJobs: set.waiting.size + set.offered.size,
     totalAcquiredJobs: set.assigned.size,
-    totalAssignedJobs: set.assigned.size + set.running.size + set.phantomJobs,
+    totalAssignedJobs: Math.max(0, set.assigned.size + set.phantomJobs) + set.running.size,
     totalRunningJobs: set.running.size,
     totalRegisteredRunners: set.agents.size,
     totalBusyRunners: busy,

@@ -12,12 +12,8 @@ export const ODD_FAULTS: readonly Fault[] = [
   onScaleSet("event of an unknown kind", 1, ({ service }, id) => service.controls.sendStrangeEvent(id)),
   onScaleSet("message of an unknown kind", 1, ({ service }, id) => service.controls.sendStrangeMessage(id)),
   onScaleSet("message ids restart low", 1, ({ service }, id) => service.controls.restartMessageIds(id, 0)),
-  onScaleSet("statistics too high", 1, ({ service, later }, id, random) => {
-    service.controls.setPhantomJobs(id, between(random, 1, 3));
-    later(between(random, 5_000, 120_000), () => {
-      if (service.controls.scaleSetIds().includes(id)) service.controls.setPhantomJobs(id, 0);
-    });
-  }),
+  onScaleSet("statistics too high", 1, (target, id, random) => miscount(target, id, between(random, 1, 3), random)),
+  onScaleSet("statistics too low", 1, (target, id, random) => miscount(target, id, -between(random, 1, 3), random)),
   {
     name: "statistics null",
     weight: 1,
@@ -56,7 +52,7 @@ export const ODD_FAULTS: readonly Fault[] = [
     (random) => ({ effect: DENIED, times: between(random, 1, 3), forMs: 60_000 }),
   ),
   onNextPod("runner ends at once without a job", 1, () => ({ kind: "exit", code: 0, afterMs: 500 })),
-  onNextPod("runner version refused", 0.3, () => ({ kind: "exit", code: 7, afterMs: 500 })),
+  onNextPod("runner version refused", 0.7, () => ({ kind: "exit", code: 7, afterMs: 500 })),
   onNextPod("configuration of a container is missing", 1, (random) => ({
     kind: "waiting",
     reason: "CreateContainerConfigError",
@@ -94,4 +90,12 @@ function onScaleSet(
       act(target, pick(random, ids), random);
     },
   };
+}
+
+/** The service counts so many assigned jobs too many for a while. */
+function miscount({ service, later }: FaultTarget, id: number, by: number, random: Random): void {
+  service.controls.setPhantomJobs(id, by);
+  later(between(random, 5_000, 120_000), () => {
+    if (service.controls.scaleSetIds().includes(id)) service.controls.setPhantomJobs(id, 0);
+  });
 }

@@ -38,15 +38,16 @@ const EFFECTS: Readonly<Record<string, (random: Random) => NetworkEffect>> = {
 /** A registration that is said to be gone is gone: nobody could find out that the service was wrong. */
 const NOT = ["runner look-up 404", "runner removal 404"];
 
-/** Each comes as seldom as there are many. */
+/** Each comes as seldom as there are many; some services offer no jobs, and are never asked for any. */
 const WEIGHT = 0.7;
+const WEIGHTS: Readonly<Record<string, number>> = { acquirejobs: 1.4 };
 const WAITS_MS = 600_000;
 
 export const SERVICE_FAULTS: readonly Fault[] = Object.entries(KINDS).flatMap(([kind, matches]) =>
   Object.entries(EFFECTS).map(([what, effect]) =>
     onRequests(
       `${kind} ${what}`,
-      WEIGHT,
+      WEIGHTS[kind] ?? WEIGHT,
       ({ server, method, url }: SeenRequest) => server.startsWith("github") && matches(method, url.pathname),
       (random) => ({ effect: effect(random), times: between(random, 1, 2), forMs: WAITS_MS }),
     )
