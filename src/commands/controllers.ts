@@ -113,7 +113,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
     forceServer: deps.forceServer,
     vaults: deps.vaults,
   });
-  const services = refreshing(servicePool(deps, sources), (source) => {
+  const services = refreshing(servicePool(deps, sources, () => runners.credentialsWork()), (source) => {
     wakeListenersOf(stores, source, wake("listener"));
     loops?.refreshed(source);
   });
@@ -258,10 +258,10 @@ function* everythingOf(name: Name, { informers }: Caches): Generator<string> {
   }
 }
 
-function servicePool(deps: ControllersDeps, reader: SourceReader): ServicesPool {
+function servicePool(deps: ControllersDeps, reader: SourceReader, onNew: () => void): ServicesPool {
   const { transports, clock, random, log, version } = deps;
   const userAgent = { ...version, subsystem: "gha-scale-set-controller" as const };
-  return new ServicesPool({ reader, transports, clock, random, log, userAgent, secrets: deps.secrets });
+  return new ServicesPool({ reader, transports, clock, random, log, userAgent, secrets: deps.secrets, onNew });
 }
 
 /** A secret that is read again may also change what listeners are told. */

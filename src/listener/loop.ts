@@ -4,7 +4,7 @@
  * is waited for, with growing delays, and said in its LoopHealth.
  */
 import { ServiceError } from "../github/errors.ts";
-import type { Message, MessageSession } from "../github/service.ts";
+import type { ActionsService, Message, MessageSession } from "../github/service.ts";
 import { unlessAborted } from "../lib/abort.ts";
 import { Backoff } from "../lib/backoff.ts";
 import { messageOf } from "../lib/errors.ts";
@@ -70,8 +70,8 @@ class Loop {
   readonly #own: OwnSession;
   #changed = false;
   #cut: AbortController | undefined;
-  /** Ends the wait after credentials were refused. */
-  #refusal: AbortController | undefined;
+  /** The wait after credentials were refused, and whose they were. */
+  #refusal: { readonly service: ActionsService; readonly over: AbortController } | undefined;
   /** Answers in a row that the server knows no acquiring of jobs. */
   #refusedOffers = 0;
   #refreshedAt = 0;
@@ -105,7 +105,9 @@ class Loop {
     const unsubscribe = deps.onChange(() => {
       this.#changed = true;
       this.#cut?.abort(new PollCut("changed", "the limits or the service have changed"));
-      this.#refusal?.abort(new Error("there may be other credentials"));
+      if (this.#refusal?.service !== deps.service()) {
+        this.#refusal?.over.abort(new Error("there are other credentials"));
+      }
     });
     deps.metrics.limits(deps.limits());
     try {
@@ -303,6 +305,7 @@ class Loop {
   async #trouble(error: unknown): Promise<void> {
     if (this.#stop.aborted) return;
     const { clock, health, log, onRefused, onMissing } = this.#deps;
+    const service = this.#deps.service();
     const kind = problemOf(error);
     const asked = ServiceError.is(error) ? error.fields.retryAfterMs ?? 0 : 0;
     const delayMs = Math.max(Math.min(asked, this.#waits.longestMs), this.#backoff.next());
@@ -317,8 +320,8 @@ class Loop {
     }
     if (kind === "Unauthorized") onRefused?.();
     if (kind === "ScaleSetNotFound") await onMissing?.(this.#work);
-    this.#refusal = kind === "Unauthorized" ? new AbortController() : undefined;
-    const ends = this.#refusal ? AbortSignal.any([this.#stop, this.#refusal.signal]) : this.#stop;
+    this.#refusal = kind === "Unauthorized" ? { service, over: new AbortController() } : undefined;
+    const ends = this.#refusal ? AbortSignal.any([this.#stop, this.#refusal.over.signal]) : this.#stop;
     await clock.sleep(delayMs, ends).catch(() => {
       // Only a signal ends a sleep: the callers see that they are to end, and other credentials are tried at once.
     });

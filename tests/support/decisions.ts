@@ -60,7 +60,7 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
     "GitHub must fail just when a scale set is deleted, which is seldom before the end.",
   "ephemeralrunner/ask-what-became":
     "A runner must be deleted and lose its pod, both while no controller is there, with a job.",
-  "ephemeralrunner/asking": "As above.",
+  "ephemeralrunner/asking": "GitHub must besides fail or be slow just when it is asked what became of such a runner.",
   "ephemeralrunner/leaving": "Nobody in these worlds puts a finalizer of their own onto our objects.",
   "ephemeralrunner/let-go-soon":
     "GitHub must answer later than the runner ends, which three of 11,000 runners have met.",

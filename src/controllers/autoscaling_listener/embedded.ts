@@ -132,8 +132,8 @@ class EmbeddedLoop {
       before.source.githubConfigUrl === spec.source.githubConfigUrl && !this.#abort.signal.aborted;
     if (!isSame) return false;
     this.#spec = spec;
-    if (same(before.source, spec.source)) this.#tell();
-    else this.#read(false);
+    if (!same(before.source, spec.source)) this.#read(false);
+    else if (!same(before, spec)) this.#tell();
     return true;
   }
 

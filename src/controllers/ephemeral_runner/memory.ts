@@ -33,7 +33,15 @@ export type Answer =
   | { readonly of: "release"; readonly registration: boolean; readonly hooks: boolean };
 
 /** Why a call failed, as far as a decision cares. */
-export type Problem = "JobStillRunning" | "NameTaken" | "ScaleSetGone" | "Unauthorized" | "HooksLeft" | "Other";
+export type Problem =
+  | "JobStillRunning"
+  | "NameTaken"
+  | "ScaleSetGone"
+  | "Unauthorized"
+  /** What leads to GitHub, its secret say, can't be used. */
+  | "Source"
+  | "HooksLeft"
+  | "Other";
 
 /** A call that failed, and when it may be made again. */
 export interface Failed {

@@ -9,6 +9,7 @@ import { type Instant, instantOf } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Performance } from "../../runtime/performer.ts";
 import { hasJob, isMarked, setUidOf } from "../shared/runner_state.ts";
+import { SourceError } from "../shared/services.ts";
 import type { Waits } from "../shared/waits.ts";
 import { HooksLeftError, NameTakenError } from "./calls.ts";
 import type { Answer, Call, Memory, Problem } from "./memory.ts";
@@ -181,6 +182,7 @@ function problemOf(error: unknown): Problem {
   if (ServiceError.is(error, "JobStillRunning")) return "JobStillRunning";
   if (ServiceError.is(error, "ScaleSetNotFound")) return "ScaleSetGone";
   if (ServiceError.is(error, "Unauthorized", "Forbidden")) return "Unauthorized";
+  if (error instanceof SourceError) return "Source";
   if (error instanceof NameTakenError) return "NameTaken";
   if (error instanceof HooksLeftError) return "HooksLeft";
   return "Other";

@@ -86,6 +86,8 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
   readonly #memories = new Memories();
   /** Keys of runners whose pod a quota refuses, by namespace, longest first. */
   readonly #overQuota = new Map<string, Set<string>>();
+  /** Keys of runners that could not be registered for want of credentials. */
+  readonly #unauthorized = new Set<string>();
   /** When it was last said of a namespace that its pods may not be patched. */
   readonly #toldForbidden = new Map<string, Instant>();
 
@@ -140,6 +142,8 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
           error: memory.failure?.message,
         });
       }
+      if (isForCredentials(memory)) this.#unauthorized.add(key);
+      else if (this.#unauthorized.delete(key) && memory.failure === undefined) this.credentialsWork(memory.setUid);
       if (performance.running === undefined) this.performer.forget(key);
     }
     const there = stores.pods.get(namespace, name);
@@ -262,6 +266,19 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     return true;
   }
 
+  /**
+   * GitHub can be reached with other credentials than a moment ago: runners that failed for them are tried again at once.
+   * @param setUid those of one set; absent: all
+   */
+  credentialsWork(setUid?: string): void {
+    for (const key of this.#unauthorized) {
+      const memory = this.#memories.get(key);
+      if (!memory?.failure || (setUid !== undefined && memory.setUid !== setUid)) continue;
+      memory.failure = { ...memory.failure, retryAt: 0 };
+      this.#deps.wake(key);
+    }
+  }
+
   /** The pod of a runner that is being deleted goes: its set may have waited for that with another runner. */
   #givesSlotBack(key: string): void {
     const { namespace, name } = refOfKey(key);
@@ -288,10 +305,16 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     const memory = this.#memories.get(key);
     this.performer.forget(key);
     this.#memories.forget(key);
+    this.#unauthorized.delete(key);
     const { namespace } = refOfKey(key);
     this.#overQuota.get(namespace)?.delete(key);
     if (memory) this.#deps.book.forget({ key, uid: memory.uid, setUid: memory.setUid });
   }
+}
+
+/** Whether the last call was a registration that credentials alone kept from being made. */
+function isForCredentials({ failure }: Memory): boolean {
+  return failure?.call === "register" && (failure.problem === "Unauthorized" || failure.problem === "Source");
 }
 
 function timeoutOf({ spec }: EphemeralRunnerSet): number | undefined {

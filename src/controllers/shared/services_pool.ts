@@ -22,6 +22,8 @@ export interface ServicesPoolOptions {
   readonly userAgent: UserAgent;
   /** Learns the credentials, for as long as there is a client that uses them. */
   readonly secrets?: Secrets;
+  /** A source has content that it has not had, or not lately. */
+  readonly onNew?: () => void;
   /** JIT configurations asked for at the same time with one credential. Default 50. */
   readonly parallelJit?: number;
   /** For tests: what makes a client. */
@@ -47,10 +49,12 @@ export class ServicesPool implements Services {
   async of(source: GithubSource): Promise<ActionsService> {
     const resolved = await this.#options.reader.read(source);
     const content = canonical({ ...resolved, configUrl: resolved.configUrl.href });
-    const client = this.#clients.get(content) ?? this.#connect(resolved, source);
+    const known = this.#clients.get(content);
+    const client = known ?? this.#connect(resolved, source);
     this.#clients.delete(content);
     this.#clients.set(content, client);
     if (this.#clients.size > KEPT_CLIENTS) this.#dropOldest();
+    if (!known) this.#options.onNew?.();
     return client.service;
   }
 

@@ -235,6 +235,7 @@ export class World {
   readonly lines: { readonly level: LogLevel; readonly message: string; readonly fields: Fields }[] = [];
   health = new LoopHealth(this.clock);
   limits: Limits = { minRunners: 0, maxRunners: 10 };
+  #service: ActionsService | undefined;
   readonly #listeners = new Set<() => void>();
   #processes = 0;
 
@@ -248,10 +249,10 @@ export class World {
       logOf(() => {}),
     );
     const kube = this.cluster.client();
-    const service = this.github.service();
+    this.#service = this.github.service();
     const ended = { is: false };
     const done = runLoop({
-      service: () => service,
+      service: () => this.#service!,
       kube: alive(kube, dead),
       runnerSet: { namespace: "arc-runners", name: "linux" },
       scaleSetId: 7,
@@ -277,6 +278,12 @@ export class World {
 
   change(limits: Limits): void {
     this.limits = limits;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Another client, of other credentials. */
+  changeCredentials(): void {
+    this.#service = this.github.service();
     for (const listener of this.#listeners) listener();
   }
 

@@ -5,6 +5,7 @@ import { type Pod, PODS, SECRETS, type Stored } from "../../../../src/k8s/resour
 import { TransportError } from "../../../../src/lib/http.ts";
 import { NAMESPACE } from "../../../support/builders.ts";
 import { refusal } from "../../../support/memory_api.ts";
+import { answer } from "../../../support/runner_world.ts";
 import { idle, requests, story } from "../../../support/runner_story.ts";
 
 story("a world at rest makes no request", {}, async (world) => {
@@ -308,3 +309,24 @@ story("many idle runners are checked two a second, and one that is to go meanwhi
   await world.clock.advance(4000);
   assert.deepEqual(world.runners, []);
 });
+
+story(
+  "GitHub refuses the credentials for long: with the first that is registered again all others are",
+  {},
+  async (world) => {
+    let isRefused = true;
+    world.service.refuse = (call) => {
+      if (call === "generateJitConfig" && isRefused) throw answer("Unauthorized", 401);
+    };
+    world.demand(5);
+    // One of them has waited for less long than the others, and is tried before them.
+    await world.clock.advance(200_000);
+    world.demand(6);
+    await world.clock.advance(1_000);
+    assert.equal(world.service.registrations.size, 0);
+    isRefused = false;
+    for (let ms = 0; world.service.registrations.size === 0 && ms < 120_000; ms += 100) await world.clock.advance(100);
+    await world.clock.advance(100);
+    assert.equal(world.service.registrations.size, 6);
+  },
+);
