@@ -1,5 +1,6 @@
 /** The commands, and which of them a call means. */
 import type { Runtime } from "../lib/runtime.ts";
+import { quoted } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import type { Version } from "../lib/version.ts";
 
@@ -68,7 +69,7 @@ export function commandOf(names: readonly string[], args: readonly string[]): Ch
   if (command) return { kind: "run", command, args: rest };
   const near = nearest(first, known);
   const hint = near ? `; is ${near} meant?` : "";
-  return { kind: "unknown", message: `arc: there is no command ${JSON.stringify(first)}${hint} (see arc --help)` };
+  return { kind: "unknown", message: `arc: there is no command ${quoted(first)}${hint} (see arc --help)` };
 }
 
 /** The help text of the program. */

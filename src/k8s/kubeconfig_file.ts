@@ -2,6 +2,7 @@
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { loadAll, YAML11_SCHEMA, YAMLException } from "js-yaml";
 import * as z from "zod";
+import { quoted } from "../lib/errors.ts";
 import { FileError } from "../lib/runtime.ts";
 import { ConfigError, type ConfigSource, type ServerChoice } from "./config.ts";
 
@@ -86,7 +87,7 @@ export async function selectContext(choice: ServerChoice, source: ConfigSource):
   const name = choice.context || merged.current;
   if (!name) throw new ConfigError(`${files} has no current context: choose one with --context (${known})`);
   const context = merged.contexts.get(name);
-  if (!context) throw new ConfigError(`${files} has no context ${JSON.stringify(name)} (${known})`);
+  if (!context) throw new ConfigError(`${files} has no context ${quoted(name)} (${known})`);
   const cluster = merged.clusters.get(context.cluster);
   if (!cluster) {
     throw new ConfigError(`context ${name} of ${files} names a cluster that is not there: ${context.cluster}`);

@@ -1,4 +1,5 @@
 /** The address of what runners are registered with: an organization, a repository or an enterprise of a GitHub host. */
+import { quoted } from "./errors.ts";
 
 /** Whom the runners belong to. */
 export type ConfigScope = "enterprise" | "organization" | "repository";
@@ -50,7 +51,7 @@ function refuse(text: string, wrong: string, host = "github.com"): never {
   // What stands behind ? or # can be a token.
   const [place = ""] = text.split(/[?#]/);
   const shown = place.length > 200 ? `${place.slice(0, 200)}...` : place;
-  throw new ConfigUrlError(`config URL ${JSON.stringify(shown)} ${wrong}: write ${SHAPES(host)}`);
+  throw new ConfigUrlError(`config URL ${quoted(shown)} ${wrong}: write ${SHAPES(host)}`);
 }
 
 function urlOf(text: string): URL {
@@ -80,7 +81,7 @@ function nameOf(part: string, href: string): string {
   }
   if (name === "") refuse(href, "has two slashes in a row");
   if (!/^[\p{L}\p{N}._-]+$/u.test(name)) {
-    refuse(href, `has ${JSON.stringify(name)} for a name`);
+    refuse(href, `has ${quoted(name)} for a name`);
   }
   return name;
 }

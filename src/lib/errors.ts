@@ -34,3 +34,9 @@ export function readableLine(said: unknown): string {
   const line = text.split("\n").map((part) => part.trim()).find((part) => part !== "") ?? "";
   return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }
+
+/** A text in quotes, on one line of characters that can be seen or are a space: for what somebody has typed. */
+export function quoted(text: string): string {
+  const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
+}

@@ -3,6 +3,7 @@
  * Flags are read as Go's flag package reads them, because the charts of the reference call this program.
  */
 import { parseDuration } from "./duration.ts";
+import { quoted } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
 interface Common {
@@ -135,7 +136,7 @@ function textsOf(table: OptionTable, args: readonly string[], wrong: string[]): 
   for (let i = 0; i < args.length; i++) {
     const parts = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(args[i]!);
     if (!parts) {
-      wrong.push(`unexpected argument ${JSON.stringify(args[i])}`);
+      wrong.push(`unexpected argument ${quoted(args[i]!)}`);
       continue;
     }
     const flag = parts[1]!;
@@ -144,7 +145,7 @@ function textsOf(table: OptionTable, args: readonly string[], wrong: string[]): 
     if (name === undefined) {
       if (flag === "help" || flag === "h") return "help";
       const near = nearest(flag, [...names.keys()]);
-      const shown = /^[\w.-]+$/.test(flag) ? `--${flag}` : JSON.stringify(`--${flag}`);
+      const shown = /^[\w.-]+$/.test(flag) ? `--${flag}` : quoted(`--${flag}`);
       wrong.push(`there is no flag ${shown}${near ? `; is --${near} meant?` : ""}`);
       // What follows is probably its value.
       if (text === undefined && !args[i + 1]?.startsWith("-")) i++;
@@ -178,7 +179,7 @@ function missing({ flag, env }: Option): string {
 
 /** The value of a text. @throws BadOption naming `where` it stood */
 function read(option: Exclude<Option, { type: "list" }>, text: string, where: string): unknown {
-  const bad = (wanted: string) => new BadOption(`${where}: ${JSON.stringify(text)} is not ${wanted}`);
+  const bad = (wanted: string) => new BadOption(`${where}: ${quoted(text)} is not ${wanted}`);
   switch (option.type) {
     case "string":
       return checked(text, option.check, where);

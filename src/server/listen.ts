@@ -1,5 +1,6 @@
 /** An app on a real port. */
 import type { Server } from "node:http";
+import { quoted } from "../lib/errors.ts";
 
 /** What is served: a fetch handler, as a hono app has one. */
 export interface Served {
@@ -30,7 +31,7 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   const port = Number(parts?.[3]);
   if (!parts || port > 65_535) {
     throw new RangeError(
-      `${JSON.stringify(text)} is no address to listen at: write :8080 or 127.0.0.1:8080, or 0 for off`,
+      `${quoted(text)} is no address to listen at: write :8080 or 127.0.0.1:8080, or 0 for off`,
     );
   }
   const host = parts[1] ?? parts[2];
