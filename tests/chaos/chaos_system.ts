@@ -76,6 +76,10 @@ export class ChaosSystem {
   #names = 0;
   #closed = false;
 
+  get plan(): WorldPlan {
+    return this.#options.plan;
+  }
+
   constructor(options: ChaosSystemOptions) {
     this.#options = options;
     const { seed, behaviour, kubelet } = options.plan;
