@@ -168,3 +168,31 @@ for (const isAway of [false, true]) {
       system.assertEachJobOnce();
     }));
 }
+
+for (const listenerMode of ["pod", "embedded"] as const) {
+  test(`a runner of an older release's set is deleted by hand, and GitHub is slow to let it go: it is replaced when it has gone (${listenerMode})`, () =>
+    SimSystem.story({ listenerMode }, async (system) => {
+      await system.scaleSet("linux", { minRunners: 1, maxRunners: 6 });
+      const idle = () => system.world.service.scaleSets()[0]?.statistics.totalIdleRunners;
+      await system.until("one stands ready", () => idle() === 1);
+      system.controllers[0]!.kill();
+      await asOlderRelease(system);
+      const [before] = system.runners();
+      const heal = system.world.network.inject({
+        name: "GitHub removes no runner",
+        matches: ({ method, url }) => method === "DELETE" && /\/agents\/\d+$/.test(url.pathname),
+        effect: { kind: "status", status: 503 },
+      });
+      await system.done(system.kubectl.delete(EPHEMERAL_RUNNERS, refOf(before!)));
+      system.startController();
+      await system.until("the set has its own name", () => system.runnerSet("linux") !== undefined, 20_000);
+      await system.run(120_000);
+      heal();
+      await system.until(
+        "the old one is gone",
+        () => !system.runners().some(({ metadata }) => metadata.uid === before!.metadata.uid),
+        120_000,
+      );
+      await system.until("another stands ready", () => idle() === 1 && system.runners().length === 1, 120_000);
+    }));
+}

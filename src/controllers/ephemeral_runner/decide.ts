@@ -21,7 +21,7 @@ export function decide(seen: Seen, now: Instant): RunnerPlan {
   const { runner, pod } = seen;
   const phase = runner.status?.phase;
 
-  if (seen.deletingSince !== undefined) return dismiss(seen, now);
+  if (seen.deletingSince !== undefined) return protect(seen) ?? dismiss(seen, now);
   if (!hasFinalizers(seen)) return act("protect", withFinalizers(seen));
   if (phase === "Failed" || phase === "Outdated") return history(seen, now);
   if (phase === "Succeeded") return act("finished", remove(EPHEMERAL_RUNNERS, refOf(runner)));
@@ -165,6 +165,14 @@ function untroubled(seen: Seen, pod: SeenPod, state: StateOf<"running">, now: In
   }
   if (runnerId === undefined || pod.isDeleting) return rest("running");
   return hasJob(runner) ? busy(seen, state, runnerId, now) : idle(seen, state, runnerId, now);
+}
+
+/** A runner that is being deleted finishes its job: until its pod is marked as busy it can be evicted. */
+function protect(seen: Seen): RunnerPlan | undefined {
+  const { pod, set, settings } = seen;
+  if (pod?.state.is !== "running" || !set?.protectsBusy || pod.saysBusy || !settings.mayPatchPods) return undefined;
+  const tidings = tidingsFor(seen, pod);
+  return tidings && act("tell-pod", patch(PODS, podRef(seen, pod), { metadata: tidings }, { goneIsDone: true }));
 }
 
 /** What a pod is still to be told of its runner's job. */

@@ -6,9 +6,10 @@ import type { Instant } from "../../lib/clock.ts";
 import { act, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
 import { hasJob, isMarked } from "../shared/runner_state.ts";
 import { hasContainerHooks } from "./build.ts";
-import { describe, jobOf, told } from "./ended.ts";
+import { jobOf, told } from "./ended.ts";
 import type { Call } from "./memory.ts";
-import type { Seen } from "./observe.ts";
+import type { Seen, SeenPod } from "./observe.ts";
+import { describe, isStuck } from "./outcome.ts";
 import { soon } from "./pace.ts";
 
 const OURS: readonly string[] = [FINALIZERS.ephemeralRunner, FINALIZERS.runnerRegistration];
@@ -18,7 +19,7 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   const { runner, pod } = seen;
   if (!runner.metadata.finalizers?.some((finalizer) => OURS.includes(finalizer))) return rest("leaving");
   if (isAtWork(seen) || mayJustHaveStarted(seen, now)) return waitForJob(seen, now);
-  if (wentUnseen(seen) && !isExpired(seen, seen.deletingSince, now)) return askWhatBecame(seen, now);
+  if (wentUnseen(seen)) return askWhatBecame(seen, now);
 
   const steps: Step<Call>[] = [];
   const loss = lossOf(seen);
@@ -26,8 +27,10 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   if (pod && !pod.isDeleting) steps.push(removePod(seen));
   const outside = outsideOf(seen);
   // Before its container has ended, a runner with a job is for GitHub to keep: that is no failure of GitHub's.
-  const since = hadJob(seen) ? Math.max(seen.deletingSince ?? now, seen.memory.endedAt ?? 0) : seen.deletingSince;
-  const expired = isExpired(seen, since, now);
+  const { endedAt, podlessSince = 0, triedHooks } = seen.memory;
+  const since = hadJob(seen) ? Math.max(seen.deletingSince ?? now, endedAt ?? podlessSince) : seen.deletingSince;
+  // What container hooks made is in the cluster: it is not tried while a job may run, but before the runner goes.
+  const expired = isExpired(seen, since, now) && (!outside.hooks || triedHooks === true);
   const wait = soon(seen, "release", now);
   const isOpen = (outside.registration || outside.hooks) && !expired;
   if (isOpen && seen.calling === undefined && wait === 0) steps.push(perform(release(seen, outside)));
@@ -63,14 +66,12 @@ export function history(seen: Seen, now: Instant): Plan<Call> {
 
 /** Time alone is not enough: a controller may have been away, and a clock may have jumped. GitHub has been asked in vain. */
 function isExpired({ memory: { failure }, settings }: Seen, since: Instant | undefined, now: Instant): boolean {
-  if (!failure || !ASKING.includes(failure.call) || failure.count < TRIES) return false;
+  if (failure?.call !== "release" || failure.count < TRIES) return false;
   return now - (since ?? now) >= settings.waits.timeBox;
 }
 
 /** At least so many calls for a runner must have failed in a row before it is given up. */
 const TRIES = 2;
-/** Calls that tell what GitHub makes of a runner that is to go. */
-const ASKING: readonly Call["do"][] = ["release", "checkRegistration"];
 
 /** Whether the runner has a job, as far as GitHub has told anybody. */
 function hadJob({ runner, memory }: Seen): boolean {
@@ -93,9 +94,18 @@ function isAtWork(seen: Seen): boolean {
  * answers, for as long as clean-up at GitHub is tried.
  */
 function mayJustHaveStarted(seen: Seen, now: Instant): boolean {
-  const { runner, pod } = seen;
-  if (pod?.state.is !== "running" || pod.isDeleting || isMarked(runner)) return false;
-  return outsideOf(seen).registration && !isExpired(seen, seen.deletingSince, now);
+  const { runner, pod, set, memory: { failure } } = seen;
+  if (!pod || pod.isDeleting || isMarked(runner) || !mayRun(pod)) return false;
+  // A controller that has just started asks for as long as any other. What a set has waited counts for its runners.
+  const since = set?.deletingSince === undefined
+    ? Math.max(seen.deletingSince ?? now, failure?.since ?? 0)
+    : seen.deletingSince;
+  return outsideOf(seen).registration && !isExpired(seen, since, now);
+}
+
+/** A watch may be late, and a kubelet too: what is on a node and has nothing in its way may run already. */
+function mayRun({ state }: SeenPod): boolean {
+  return state.is === "running" || (state.is === "starting" && state.bound && !isStuck(state.waiting?.reason ?? ""));
 }
 
 /**
@@ -105,15 +115,20 @@ function mayJustHaveStarted(seen: Seen, now: Instant): boolean {
 function wentUnseen(seen: Seen): boolean {
   const { pod, memory } = seen;
   if (pod || memory.pod !== undefined || memory.toldLoss || !hadJob(seen) || isSettled(seen)) return false;
-  return memory.saidBusy !== true && outsideOf(seen).registration && memory.unknownToService === undefined;
+  return memory.saidBusy !== true && outsideOf(seen).registration && memory.unknownToService === undefined &&
+    memory.unanswered !== true;
 }
 
 /** How the runner's job came to an end that was bad, or may have been, and that nobody has been told of yet. */
 function lossOf(seen: Seen): { readonly reason: "RunnerLost" | "RunnerVanished"; readonly what: string } | undefined {
-  const { pod, memory } = seen;
+  const { runner, pod, memory } = seen;
   if (memory.toldLoss || !hadJob(seen) || isSettled(seen)) return undefined;
   if (pod?.state.is === "ended" && pod.state.end.exitCode !== 0) {
     return { reason: "RunnerLost", what: `its container ended while it had a job (${describe(pod.state.end)})` };
+  }
+  const isHistory = runner.status?.phase === "Failed" || runner.status?.phase === "Outdated";
+  if (!pod && memory.badEnd !== undefined && !isHistory) {
+    return { reason: "RunnerLost", what: `its container ended while it had a job (${memory.badEnd})` };
   }
   if (pod || memory.endedAt !== undefined) return undefined;
   const isLost = memory.pod !== undefined || memory.saidBusy === true || memory.unknownToService === false;

@@ -6,7 +6,7 @@ import { act, type EventStep, patch, perform, type Plan, remove, rest } from "..
 import { hasJob } from "../shared/runner_state.ts";
 import type { Call } from "./memory.ts";
 import type { Seen, SeenPod } from "./observe.ts";
-import type { End } from "./outcome.ts";
+import { describe, type End } from "./outcome.ts";
 import { soon } from "./pace.ts";
 import { failedStatus } from "./status.ts";
 
@@ -84,12 +84,6 @@ export function fail(
 export function told({ runner }: Seen, reason: string, message: string, cause?: string): EventStep {
   const event = { do: "event", kind: EPHEMERAL_RUNNERS, about: runner, type: "Warning", reason, message } as const;
   return cause === undefined ? event : { ...event, cause };
-}
-
-/** How a container ended, for people. */
-export function describe({ container, exitCode, reason, message }: End): string {
-  const first = message.split("\n")[0];
-  return `container ${container} exited with code ${exitCode}, ${reason}${first ? `: ${first}` : ""}`;
 }
 
 /** The job that went with the runner, for people; empty when it had none. */

@@ -50,6 +50,8 @@ export interface Failed {
   /** For people; no secret in it. */
   readonly message: string;
   readonly retryAt: Instant;
+  /** When the first of those in a row failed. */
+  readonly since?: Instant;
 }
 
 /** unknown: it may be there. absent: it is not. made: by this process, for a runner of which no container has run yet. found: somebody else made it. */
@@ -98,6 +100,12 @@ export interface Memory {
   /** Since when the container has been seen to have ended, and whether it ended as it should. */
   endedAt?: Instant;
   endedWell?: boolean;
+  /** How its container ended when it ended badly, for people: its pod may be gone before anybody says that it had a job. */
+  badEnd?: string;
+  /** Since when it has no pod. */
+  podlessSince?: Instant;
+  /** Whether GitHub knows the runner has been asked in vain for as long as clean-up is tried. */
+  unanswered?: boolean;
   stuckSince?: Instant;
   unschedulableSince?: Instant;
   completedSince?: Instant;
@@ -115,6 +123,8 @@ export interface Memory {
   unknownToService?: boolean;
   registrationGone?: boolean;
   hooksGone?: boolean;
+  /** They were asked to go, whatever became of it. */
+  triedHooks?: boolean;
   /** Failures of calls of one kind, in a row. */
   failure?: Failed & { readonly count: number };
 }

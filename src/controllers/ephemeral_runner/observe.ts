@@ -13,7 +13,7 @@ import { SourceError } from "../shared/services.ts";
 import type { Waits } from "../shared/waits.ts";
 import { HooksLeftError, NameTakenError } from "./calls.ts";
 import type { Answer, Call, Memory, Problem } from "./memory.ts";
-import { hasStarted, isStuck, type PodState, podStateOf } from "./outcome.ts";
+import { describe, hasStarted, isStuck, type PodState, podStateOf } from "./outcome.ts";
 
 /** The runner's pod as it is. */
 export interface SeenPod {
@@ -91,9 +91,10 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
   const { now } = at;
   const asked = instantOf(runner.metadata.deletionTimestamp);
   if (asked === undefined) memory.seenStaying = true;
-  else memory.goingSince ??= memory.seenStaying ? now : asked;
+  else memory.goingSince ??= memory.seenStaying ? now : Math.min(asked, now);
   const completed = isMarked(runner) || (hasJob(runner) && memory.unknownToService === true);
   memory.completedSince = completed ? memory.completedSince ?? now : undefined;
+  memory.podlessSince = seen ? undefined : memory.podlessSince ?? now;
   if (!seen) return;
   const { uid, state } = seen;
   if (hasStarted(state)) memory.started = true;
@@ -114,6 +115,7 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
     const { exitCode, init, livedMs = 0 } = state.end;
     // One that was told to end says nothing by it: only after a job does a runner take its registration with it.
     const hadItsTime = livedMs > at.waits.shortLife && !seen.isDeleting;
+    if (exitCode !== 0) memory.badEnd ??= describe(state.end);
     memory.endedWell = exitCode === 0 && !init && (hasJob(runner) || hadItsTime);
   }
 }
@@ -135,13 +137,17 @@ export function witness(memory: Memory, { before, after, unseen }: Change<Pod>):
 export function digest(memory: Memory, performance: Performance<Call, Answer>, waits: Waits): boolean {
   const { last } = performance;
   if (!last) return false;
+  if (last.call.do === "release" && last.call.hooks) memory.triedHooks = true;
   if (!last.ok) {
     const call = last.call.do;
     const count = memory.failure?.call === call ? memory.failure.count + 1 : 1;
     const problem = problemOf(last.error);
     if (call === "release" && problem === "JobStillRunning") memory.saidBusy = true;
     const wait = Math.max(waitOf(call, problem, count, waits), retryAfterOf(last.error));
-    memory.failure = { call, problem, count, message: messageOf(last.error), retryAt: last.at + wait };
+    const since = (count > 1 ? memory.failure?.since : undefined) ?? last.at;
+    memory.failure = { call, problem, count, message: messageOf(last.error), retryAt: last.at + wait, since };
+    const asked = Math.max(memory.goingSince ?? Infinity, memory.podlessSince ?? 0);
+    if (call === "checkRegistration" && count > 1 && last.at - asked >= waits.timeBox) memory.unanswered = true;
     return true;
   }
   memory.failure = undefined;

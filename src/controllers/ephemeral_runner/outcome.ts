@@ -137,3 +137,9 @@ export function isStuck(reason: string): boolean {
 function isTrue({ status }: Pod, condition: string): boolean {
   return status?.conditions?.some(({ type, status }) => type === condition && status === "True") ?? false;
 }
+
+/** How a container ended, for people. */
+export function describe({ container, exitCode, reason, message }: End): string {
+  const first = message.split("\n")[0];
+  return `container ${container} exited with code ${exitCode}, ${reason}${first ? `: ${first}` : ""}`;
+}

@@ -88,6 +88,8 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
   readonly #overQuota = new Map<string, Set<string>>();
   /** Keys of runners that could not be registered for want of credentials. */
   readonly #unauthorized = new Set<string>();
+  /** On the monotonic clock, when all of those may be tried again: of very many sources one may look new that is not. */
+  #nextTrial = 0;
   /** When it was last said of a namespace that its pods may not be patched. */
   readonly #toldForbidden = new Map<string, Instant>();
 
@@ -271,6 +273,11 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
    * @param setUid those of one set; absent: all
    */
   credentialsWork(setUid?: string): void {
+    const now = this.#deps.clock.monotonic();
+    if (setUid === undefined) {
+      if (now < this.#nextTrial) return;
+      this.#nextTrial = now + this.#deps.waits.deniedFirst;
+    }
     for (const key of this.#unauthorized) {
       const memory = this.#memories.get(key);
       if (!memory?.failure || (setUid !== undefined && memory.setUid !== setUid)) continue;

@@ -1,6 +1,7 @@
 /** What a decision about a set needs to see. Counting costs the same for 10 runners and for 5,000. */
 import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
 import { controllerOf, isDeleting, keyOf, type Pod, type Secret, type Stored } from "../../k8s/resource.ts";
+import { FINALIZERS } from "../../api/names.ts";
 import type { Reader } from "../../k8s/store.ts";
 import { type Instant, instantOf } from "../../lib/clock.ts";
 import { revisionOfRunner } from "../shared/revision.ts";
@@ -135,9 +136,13 @@ function finishingOf(uid: string, sources: CountSources): number {
 function undecidedOf(uid: string, sources: CountSources): number {
   const { pods, book } = sources;
   return onTheirWayOut(uid, sources).filter((runner) => {
+    const { finalizers = [] } = runner.metadata;
     if (hasJob(runner) || book.isReleased(runner.metadata.uid)) return false;
+    // Whose finalizer is gone is not waited for.
+    if (!finalizers.includes(FINALIZERS.runnerRegistration)) return false;
     const pod = pods.get(runner.metadata.namespace ?? "", runner.metadata.name);
-    return pod?.status?.phase === "Running" && !isDeleting(pod) && controllerOf(pod)?.uid === runner.metadata.uid;
+    if (!pod?.spec?.nodeName || pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") return false;
+    return !isDeleting(pod) && controllerOf(pod)?.uid === runner.metadata.uid;
   }).length;
 }
 

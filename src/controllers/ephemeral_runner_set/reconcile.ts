@@ -74,7 +74,7 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     });
     for (const runner of stores.runners.all()) this.#ledger.note({ after: runner });
     stores.runners.subscribe((change) => this.#ledger.note(change));
-    book.subscribe((key) => wake(key, this.#pause(key)));
+    book.subscribe((key) => this.#counting(key).forEach((one) => wake(one, this.#pause(one))));
   }
 
   /** The set of a runner, if the change can matter to it; a set is looked at no oftener than its pace allows. */
@@ -84,7 +84,15 @@ export class EphemeralRunnerSetReconciler implements Reconciler<Seen, RetireCall
     if (key === undefined) return [];
     const matters = !before || !after || stateOf(before) !== stateOf(after) ||
       before.status?.jobSetGeneration !== after.status?.jobSetGeneration;
-    return matters ? [{ key, ms: this.#pause(key) }] : [];
+    return matters ? this.#counting(key).map((one) => ({ key: one, ms: this.#pause(one) })) : [];
+  }
+
+  /** The set itself, and the one of its scale set's own name, which counts what is left of it. */
+  #counting(key: string): string[] {
+    const { namespace, name } = refOfKey(key);
+    const set = this.#deps.stores.sets.get(namespace, name);
+    const owner = set && controllerOf(set);
+    return owner && owner.name !== name ? [key, `${namespace}/${owner.name}`] : [key];
   }
 
   #pause(key: string): number {

@@ -46,7 +46,8 @@ export function rolloutOf(seen: {
   const isProven = now >= provenAt(trouble, seen.waits);
   if (needs.lack > 0 || freshPending > 0 || census.leaving > 0 || !isProven) return { ...DONE, spared };
   if (excess > 0) return { ...DONE, retire: Math.min(excess, old), spared };
-  const room = maxRunners === undefined ? 0 : maxRunners - have - census.busy - census.elsewhere;
+  const held = have + census.busy + census.elsewhere + census.finishing + census.undecided;
+  const room = maxRunners === undefined ? 0 : maxRunners - held;
   const surge = Math.min(wave, old, Math.max(0, room));
   return surge > 0 ? { ...DONE, surge, spared } : { ...DONE, retire: Math.min(wave, old), spared };
 }

@@ -1,7 +1,7 @@
 /** How the facts for a decision about a set are put together from stores, book, ledger and memory. */
 import type { EphemeralRunner, EphemeralRunnerSet } from "../../api/kinds.ts";
 import { newRunnerName } from "../../api/names.ts";
-import type { Pod, Secret, Stored } from "../../k8s/resource.ts";
+import { keyOf, type Pod, type Secret, type Stored } from "../../k8s/resource.ts";
 import { KubeError } from "../../k8s/errors.ts";
 import type { ReadThrough } from "../../k8s/read_through.ts";
 import type { Reader } from "../../k8s/store.ts";
@@ -152,7 +152,7 @@ export function view(sources: Sources, set: Stored<EphemeralRunnerSet>, known: K
     policy,
     aged,
     overdue,
-    firstSeen: (runner) => ledger.bornAt(uid, runner.metadata.uid),
+    firstSeen: (runner) => book.wasBornHere(keyOf(runner)) ? ledger.bornAt(uid, runner.metadata.uid) : undefined,
     removable: () => removable(sources, known, uid, current, now),
     remains: () => remainsOf(uid, runners, book),
   };

@@ -2,7 +2,7 @@
 import type { EphemeralRunner } from "../../api/kinds.ts";
 import { controllerOf, type Pod, type Stored } from "../../k8s/resource.ts";
 import { revisionOfRunner } from "./revision.ts";
-import { setKeyOf, setUidOf, stateOf } from "./runner_state.ts";
+import { hasJob, isMarked, setKeyOf, setUidOf, stateOf } from "./runner_state.ts";
 
 /** Values: `<UID of the set>/<state>`. */
 export const BY_STATE = "state";
@@ -28,7 +28,9 @@ export const RUNNER_INDEXES = {
   [BY_JOB_GENERATION](runner: EphemeralRunner): string | undefined {
     const uid = setUidOf(runner);
     const generation = runner.status?.jobSetGeneration;
-    return uid === undefined || !generation || stateOf(runner) !== "busy" ? undefined : `${uid}/${generation}`;
+    const state = stateOf(runner);
+    const isAtJob = state === "busy" || (state === "deleting" && hasJob(runner) && !isMarked(runner));
+    return uid === undefined || !generation || !isAtJob ? undefined : `${uid}/${generation}`;
   },
   [BY_REVISION](runner: EphemeralRunner): string | undefined {
     const uid = setUidOf(runner);

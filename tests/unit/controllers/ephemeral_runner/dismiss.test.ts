@@ -53,7 +53,7 @@ table<Case>("one runner, being deleted", {
     runner: going({ runnerId: 42 }),
     pod: pod(running()),
     memory: failed("release", "Other", 60, 2),
-    seen: { deletingSince: NOON - 300_000 },
+    seen: { deletingSince: NOON - 300_000, set: { deletingSince: NOON - 300_000 } },
     why: "dismiss",
     does: ["delete Pod"],
   },
@@ -64,6 +64,14 @@ table<Case>("one runner, being deleted", {
     now: 350,
     why: "job-running",
     inMs: 1_000,
+  },
+  "deleted, idle, with its set, which has waited already, and GitHub gave no answer about it before: it is asked": {
+    runner: going({ runnerId: 42 }),
+    pod: pod(running()),
+    memory: failed("checkRegistration", "Other", 70, 2),
+    seen: { deletingSince: NOON - 400_000 },
+    why: "ask-service",
+    does: ["release"],
   },
   "deleted, its job has completed, and its container runs: nobody is waited for": {
     runner: runner(JOB, { ...going().metadata, annotations: { [ANNOTATIONS.jobCompleted]: at(55) } }),
@@ -137,10 +145,17 @@ table<Case>("one runner, being deleted", {
     why: "asking",
     inMs: 10_000,
   },
-  "deleted with a job, pod gone unseen, and GitHub gave no answer for 5 min": {
+  "deleted with a job, pod gone unseen, and GitHub gave no answer for 5 min: clean-up is tried all the same": {
     runner: going(JOB),
-    memory: failed("checkRegistration", "Other", 351, 2),
+    memory: { unanswered: true, ...failed("checkRegistration", "Other", 351, 2) },
     now: 350,
+    why: "dismiss",
+    does: ["release"],
+  },
+  "deleted with a job, pod gone unseen, and GitHub gave no answer for 5 min, to nothing": {
+    runner: going(JOB),
+    memory: { unanswered: true, podlessSince: NOON + 50_000, ...failed("release", "Other", 361, 2) },
+    now: 356,
     why: "dismissed",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
   },

@@ -315,6 +315,13 @@ table<{
     is: { surge: 0, retire: 0, spared: 2 },
   },
   "at the limit: old ones first": { have: { idle: 8 }, old: 8, wanted: 8, max: 8, is: { surge: 0, retire: 2 } },
+  "one of them is deleted and may have a job: it counts to the limit": {
+    have: { idle: 7, deleting: 1, undecided: 1 },
+    old: 7,
+    wanted: 8,
+    max: 8,
+    is: { surge: 0, retire: 1 },
+  },
   "no limit is known: old ones first": { have: { idle: 3 }, old: 3, wanted: 3, is: { surge: 0, retire: 1 } },
   "one runner": { have: { idle: 1 }, old: 1, wanted: 1, max: 5, is: { surge: 1, retire: 0 } },
   "runners are lacking: those first": { have: { idle: 4 }, old: 4, wanted: 6, max: 20, is: { surge: 0, retire: 0 } },

@@ -160,3 +160,24 @@ story(
     assert.ok(world.runners.some(({ status }) => status?.phase === "Running"), "one was tried, and stays");
   },
 );
+
+story(
+  "a version is refused, and the controller starts anew: a runner made before is one of the old ones",
+  {},
+  async (world) => {
+    await idle(world, 1);
+    world.holdPods = true;
+    world.demand(2, 0);
+    await world.clock.advance(3_000);
+    const waiting = world.runners.find(({ status }) => status?.phase !== "Running")!;
+    world.service.refuse = (call) => {
+      if (call === "removeRunner") throw answer("Unavailable", 503);
+    };
+    world.exit(world.idle[0]!, 7);
+    await world.clock.advance(3_000);
+    await world.restart();
+    world.service.refuse = () => {};
+    await world.clock.advance(60_000);
+    assert.equal(world.runners.some(({ metadata }) => metadata.uid === waiting.metadata.uid), false);
+  },
+);
