@@ -154,13 +154,15 @@ export class Executor {
   async #delete(step: DeleteStep): Promise<Done> {
     const { kube, overlayOf } = this.#options;
     try {
-      const left = await kube.delete(step.kind, step.ref, { gracePeriodSeconds: step.gracePeriodSeconds });
+      const { gracePeriodSeconds, resourceVersion } = step;
+      const left = await kube.delete(step.kind, step.ref, { gracePeriodSeconds, resourceVersion });
       overlayOf(step.kind)?.deleted(step.ref.uid, left);
       if (!left) this.#answered.forget(step);
       return { changed: true, ...(left && { object: left }) };
     } catch (error) {
       // A conflict on a UID precondition means that the one we meant has gone and another has its name.
-      if (KubeError.is(error, "NotFound", "Conflict")) return this.#gone(step);
+      const isGone = step.resourceVersion === undefined && KubeError.is(error, "Conflict");
+      if (isGone || KubeError.is(error, "NotFound")) return this.#gone(step);
       throw error;
     }
   }

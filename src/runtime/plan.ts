@@ -28,6 +28,8 @@ export interface DeleteStep {
   readonly kind: Resource;
   readonly ref: ObjectRef & { readonly uid: string };
   readonly gracePeriodSeconds?: number;
+  /** Holds only while the object is as it was seen: a conflict is an error then. */
+  readonly resourceVersion?: string;
 }
 
 /** Tells people what happened; "forbidden" is logged once and never retried. */

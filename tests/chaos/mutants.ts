@@ -76,8 +76,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "jobs that are not counted yet count as runners that are lacking",
     file: `${SET}/count.ts`,
-    find: "  const lack = replicas - runningJobs - ahead - have;\n",
-    put: "  const lack = replicas - have;\n",
+    find: "  const lack = replicas - runningJobs - ahead - have - undecided;\n",
+    put: "  const lack = replicas - have - undecided;\n",
   },
   {
     name: "maxRunners is not kept to",
@@ -88,7 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a runner with a job is not waited for",
     file: `${RUNNER}/dismiss.ts`,
-    find: "  if (isAtWork(seen) || mayJustHaveStarted(seen)) return waitForJob(seen, now);\n",
+    find: "  if (isAtWork(seen) || mayJustHaveStarted(seen, now)) return waitForJob(seen, now);\n",
     put: "",
   },
   {
@@ -119,8 +119,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "GitHub is given up without being asked",
     file: `${RUNNER}/dismiss.ts`,
-    find: "  if (!failure || !ASKING.includes(failure.call) || failure.count < TRIES) return false;\n",
-    put: "  void failure;\n  void ASKING;\n  void TRIES;\n",
+    find: '  if (failure?.call !== "release" || failure.count < TRIES) return false;\n',
+    put: "  void failure;\n  void TRIES;\n",
   },
   {
     name: "a cursor is kept over a silence",

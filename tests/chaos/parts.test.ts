@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { VirtualClock } from "../../src/lib/virtual_clock.ts";
 import { emptyReply } from "../../src/sim/http.ts";
@@ -44,6 +45,13 @@ test("options: a number that is none is named", () => {
 test("of the mutants at least fifteen, five of which are orderings", () => {
   assert.ok(MUTANTS.length >= 15);
   assert.ok(MUTANTS.filter(({ ordering }) => ordering).length >= 5);
+});
+
+test("each mutant changes one place of the program as it is", () => {
+  for (const { name, file, find, also = [] } of MUTANTS) {
+    const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+    for (const edit of [{ find }, ...also]) assert.equal(text.split(edit.find).length, 2, `${name}: ${edit.find}`);
+  }
 });
 
 test("a process that crashes before an answer has acted and never reads it; one that is stopped goes on later", async () => {

@@ -84,7 +84,13 @@ export class MemoryApi {
           () => this.patch(kind, ref, body, options?.subresource),
         ),
       delete: (kind, ref, options) =>
-        this.#call("delete", kind, ref, () => this.delete(kind, ref, options?.gracePeriodSeconds)),
+        this.#call("delete", kind, ref, () => {
+          const { resourceVersion } = options ?? {};
+          const isOther = resourceVersion !== undefined &&
+            this.#find(kind, ref).metadata.resourceVersion !== resourceVersion;
+          if (isOther) throw refusal("Conflict", 409, "another version");
+          return this.delete(kind, ref, options?.gracePeriodSeconds);
+        }),
       watch: () => {
         throw new Error("not served here");
       },

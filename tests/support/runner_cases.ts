@@ -28,6 +28,8 @@ export interface Case {
   readonly status?: Readonly<Record<string, unknown>>;
   readonly finalizers?: readonly string[] | null;
   readonly grace?: number | "its own";
+  /** The version that the pod must have to be deleted. */
+  readonly onlyAs?: string;
 }
 
 export function seenOf(example: Case, now: number): Seen {
@@ -97,6 +99,7 @@ export function checkDecision(example: Case): void {
       const { metadata } = step.patch as { metadata: Record<string, unknown> };
       assert.deepEqual(metadata, { finalizers: example.finalizers, resourceVersion: "10" });
     }
+    if (step.do === "delete" && step.kind.kind === "Pod") assert.equal(step.resourceVersion, example.onlyAs);
     if (step.do === "delete" && step.kind.kind === "Pod" && example.grace !== undefined) {
       assert.equal(step.gracePeriodSeconds, example.grace === "its own" ? undefined : example.grace);
     }

@@ -42,6 +42,8 @@ const NO_REASONS = new Set([
   ...["PodDisruptionBudget", "AlwaysAllow", "NamespaceTerminating"],
   // Remembered while the API server may not know its roles yet; what is told in the end is InvalidPod.
   "NotAllowed",
+  // What keeps a runner from its registration is a reason of its scale set, which names it.
+  "Source",
   ...["ServiceAccount", "AutoscalingRunnerSet", "AutoscalingListener", "EphemeralRunnerSet", "EphemeralRunner"],
   ...["Pending", "Running", "Succeeded", "PodScheduled", "Progressing", "VersionSkew", "PhantomDemand"],
   // Kinds of errors of GitHub, of the API server and of a vault, of which problems.ts and others make reasons.

@@ -3,7 +3,7 @@ import { EPHEMERAL_RUNNERS } from "../../api/kinds.ts";
 import { FINALIZERS } from "../../api/names.ts";
 import { PODS, refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
-import { act, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
+import { act, type DeleteStep, patch, perform, type Plan, remove, rest, type Step } from "../../runtime/plan.ts";
 import { hasJob, isMarked } from "../shared/runner_state.ts";
 import { hasContainerHooks } from "./build.ts";
 import { jobOf, told } from "./ended.ts";
@@ -174,11 +174,18 @@ function idOf({ runner, memory }: Seen): number | undefined {
   return runner.status?.runnerId ?? memory.runnerId;
 }
 
-/** A pod in which nothing runs any more needs no grace; another has its own. */
-function removePod({ runner, pod }: Seen) {
+/**
+ * A pod in which nothing runs any more needs no grace; another has its own. One that waits for a node goes only while it
+ * does: a watch may be late, and a job may run by now.
+ */
+function removePod({ runner, pod }: Seen): DeleteStep {
   const { namespace, name } = runner.metadata;
   const isOver = pod?.state.is === "ended" && !pod.state.end.init || pod?.state.is === "rejected";
-  return remove(PODS, { namespace, name, uid: pod?.uid ?? "" }, isOver ? 0 : undefined);
+  const isWaiting = pod?.state.is === "starting" && !pod.state.bound;
+  return {
+    ...remove(PODS, { namespace, name, uid: pod?.uid ?? "" }, isOver ? 0 : undefined),
+    ...(isWaiting && { resourceVersion: pod.resourceVersion }),
+  };
 }
 
 /** One patch, which holds only while nobody else has changed the runner: finalizers of others stay. */

@@ -18,6 +18,7 @@ import { describe, hasStarted, isStuck, type PodState, podStateOf } from "./outc
 /** The runner's pod as it is. */
 export interface SeenPod {
   readonly uid: string;
+  readonly resourceVersion: string;
   readonly isDeleting: boolean;
   readonly state: PodState;
   /** Whether the pod has been told of its runner's job. */
@@ -76,6 +77,7 @@ export function seenPod(pod: Stored<Pod> | undefined, runner: Stored<EphemeralRu
   if (!pod || controllerOf(pod)?.uid !== runner.metadata.uid) return undefined;
   return {
     uid: pod.metadata.uid,
+    resourceVersion: pod.metadata.resourceVersion,
     isDeleting: isDeleting(pod),
     state: podStateOf(pod),
     saysJob: pod.metadata.annotations?.[JOB_ANNOTATION] !== undefined,

@@ -80,6 +80,13 @@ table<Case>("one runner, being deleted", {
     does: ["delete Pod", "release"],
     grace: "its own",
   },
+  "deleted while it waits for a node: its pod goes if it still does, for a watch may be late": {
+    runner: going({ runnerId: 42 }),
+    pod: pod({}, {}, ""),
+    why: "dismiss",
+    does: ["delete Pod", "release"],
+    onlyAs: "20",
+  },
   "deleted, finished: nobody is asked": {
     runner: going(JOB),
     pod: pod(exited(0)),
