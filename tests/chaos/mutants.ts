@@ -107,7 +107,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a runner that the service has forgotten is never looked at",
     file: `${RUNNER}/decide.ts`,
-    find: '  return checked(seen, state, runnerId, now, "busy");\n',
+    find: '  return checked(seen, state, { runnerId, everyMs }, now, "busy");\n',
     put: '  return rest("busy");\n',
   },
   {
