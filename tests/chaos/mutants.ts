@@ -51,6 +51,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/k8s/guard.ts",
     find: "    if (!mayWrite()) throw new NotLeaderError();\n",
     put: "    mayWrite();\n",
+    from: 301,
   },
   {
     name: "a secret that was found counts as fresh",
