@@ -151,7 +151,7 @@ export class Watcher {
     for (const { name, highestMax } of this.#system.wanted.values()) {
       if (!after.metadata.name.startsWith(`${name}-`)) continue;
       const holders = this.#holders(name);
-      if (holders > highestMax + this.#uncounted()) {
+      if (holders > this.#limit(name, highestMax)) {
         this.#broken(`${name} has ${holders} runners at once, its limit is ${highestMax}`);
       }
     }
@@ -161,12 +161,12 @@ export class Watcher {
    * Jobs that are assigned have their runners where none is allowed, and then GitHub's count of them is all there is: it
    * may be too high, and it holds lost jobs until GitHub finds out.
    */
-  #uncounted(): number {
+  #limit(set: string, highestMax: number): number {
     const { plan: { faults }, world } = this.#system;
     const has = (...names: string[]) => faults.some(({ name }) => names.includes(name));
-    if (!has("nothing allowed for a while", "paused for a while")) return 0;
-    const lost = [...world.service.ledger.jobs.values()].filter((job) => job.lost).length;
-    return lost + (has("statistics too high") ? MOST_PHANTOMS : 0);
+    if (!has("nothing allowed for a while", "paused for a while")) return highestMax;
+    const assigned = world.service.scaleSets().find(({ name }) => name === set)?.statistics.totalAssignedJobs ?? 0;
+    return Math.max(assigned, highestMax) + (has("statistics too high") ? MOST_PHANTOMS : 0);
   }
 
   /**
