@@ -34,6 +34,8 @@ export interface ScaleState {
   readonly figures: Count | undefined;
   /** Idle runners by the service's last statistics. */
   readonly idle: number;
+  /** The last limit that allowed anything: a pause serves what is assigned, and no more of it at once. */
+  readonly formerMax?: number;
   /** The same figures, counted from events since the service was last believed. */
   readonly own: Count;
   /** The last patch; undefined until the first one of this process. */
@@ -128,9 +130,13 @@ export function next(state: ScaleState, input: Input, limits: Limits): Step {
   const offered = input.kind === "message" ? offers(input.events) : [];
   const acquire = limits.maxRunners > 0 ? offered : [];
   const count = countOf(after);
-  const watched = watchDemand(after, count, input);
+  const seen = limits.maxRunners > 0 ? { ...after, formerMax: limits.maxRunners } : after;
+  const watched = watchDemand(seen, count, input);
   const demand = Math.max(0, count.assigned - watched.phantom);
-  const desired = limits.maxRunners > 0 ? Math.min(limits.minRunners + demand, limits.maxRunners) : demand;
+  const { maxRunners } = limits;
+  const desired = maxRunners > 0
+    ? Math.min(limits.minRunners + demand, maxRunners)
+    : Math.min(demand, after.formerMax ?? Infinity);
   const wanted = { replicas: desired, runningJobs: count.running };
   const atRest = input.kind === "empty" && demand === 0 && count.running === 0;
   const patch = patchOf(watched, wanted, { atRest, jobs: fresh.length > 0 });

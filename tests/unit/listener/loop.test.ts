@@ -146,7 +146,7 @@ test("capacity is what is advertised, and a change of limits comes at once, in t
   assert.deepEqual(world.github.capacities, [10, 5]);
   world.change({ minRunners: 1, maxRunners: 0 });
   await world.pass(100);
-  assert.equal(world.told, "8/2 #2", "a pause serves what is assigned");
+  assert.equal(world.told, "5/2 #1", "a pause serves what is assigned, within the former limit");
   assert.deepEqual(world.github.capacities, [10, 5, 0]);
   assert.equal(world.github.calls.filter((call) => call === "open").length, 1);
   assert.equal((await world.metrics.samples()).get(gauge("gha_max_runners")), 0);

@@ -145,7 +145,17 @@ table("stories, told in patches", {
       { limits: { minRunners: 0, maxRunners: 0 } },
       { limits: { minRunners: 0, maxRunners: 0 } },
     ],
-    patches: ["5/2 #0", "6/2 #1", "3/2 #2", "5/2 #3"],
+    patches: ["5/2 #0", "6/2 #1", "3/2 #2"],
+  },
+  "a pause after a limit: what is assigned is served within that limit, as jobs end": {
+    story: [
+      { limits: { minRunners: 1, maxRunners: 3 } },
+      { session: stats(5, 3) },
+      { limits: { minRunners: 0, maxRunners: 0 } },
+      { says: [completed(1)], stats: stats(4, 2) },
+      { says: [completed(2), completed(3)], stats: stats(2, 0) },
+    ],
+    patches: ["1/0 #0", "3/3 #1", "3/2 #2", "2/0 #3"],
   },
   "jobs that are known to wait, though the statistics lag, are served when the queue is quiet": {
     story: [QUIET, { empty: true }, { says: each(assigned, 1, 40), stats: stats(0) }, { read: stats(0) }, {
