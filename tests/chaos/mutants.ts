@@ -83,7 +83,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "maxRunners is not kept to",
     file: SCALE,
-    find: "Math.min(limits.minRunners + demand, limits.maxRunners)",
+    find: "Math.min(limits.minRunners + demand, maxRunners)",
     put: "limits.minRunners + demand",
   },
   {
@@ -116,6 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SET}/rollout.ts`,
     find: "  if (trouble.deprecation || now < retryAt(trouble, seen.waits))",
     put: "  if (trouble.deprecation || trouble.streak)",
+    from: 301,
   },
   {
     name: "GitHub is given up without being asked",

@@ -19,7 +19,9 @@ export const disruption: Record<string, Case> = {
   "a budget counts the pods that are ready": async (server) => {
     await server.made(budgets(server), budget("b", { minAvailable: 1 }));
     for (const name of ["a", "b", "c"]) await readyPod(server, name, name !== "c");
-    const status = await counted(server, "b", (now) => at(now, "currentHealthy") === 2);
+    const status = await counted(server, "b", (now) => {
+      return at(now, "expectedPods") === 3 && at(now, "currentHealthy") === 2;
+    });
     assert.deepEqual(
       [at(status, "expectedPods"), at(status, "desiredHealthy"), at(status, "disruptionsAllowed")],
       [3, 1, 1],
@@ -86,6 +88,8 @@ export const disruption: Record<string, Case> = {
   "maxUnavailable of pods of a custom kind can't be worked out, and allows nothing": async (server) => {
     const owner = await server.gadget("g");
     await server.made(budgets(server), budget("b", { minAvailable: null, maxUnavailable: 1 }));
+    // A budget that has never been worked out says something else.
+    await counted(server, "b", (now) => at(now, "observedGeneration") === 1);
     const reference = {
       apiVersion: textOf(owner, "apiVersion"),
       kind: "Gadget",
