@@ -44,6 +44,14 @@ export function processFaults(system: SystemOf): readonly Fault[] {
       },
     },
     {
+      name: "no controller for minutes",
+      weight: 0.7,
+      apply(_target, random) {
+        const awayMs = between(random, 240_000, 420_000);
+        for (const one of system().of("controller")) system().kill(one, awayMs);
+      },
+    },
+    {
       name: "one kind is told late",
       weight: 2,
       apply({ later }, random) {
