@@ -10,6 +10,7 @@ import { between, pick, type Random } from "../../src/lib/random.ts";
 import type { Fault, FaultTarget } from "../../src/sim/faults/fault.ts";
 import type { ChaosSystem, Running } from "./chaos_system.ts";
 import type { CrashPoint } from "./chaos_process.ts";
+import { deleteRunner } from "./user_faults.ts";
 
 type SystemOf = () => ChaosSystem;
 
@@ -44,11 +45,12 @@ export function processFaults(system: SystemOf): readonly Fault[] {
       },
     },
     {
-      name: "no controller for minutes",
+      name: "no controller for minutes, and a runner deleted by hand",
       weight: 0.7,
-      apply(_target, random) {
+      apply({ later }, random) {
         const awayMs = between(random, 240_000, 420_000);
         for (const one of system().of("controller")) system().kill(one, awayMs);
+        later(1_000, () => void deleteRunner(system(), random));
       },
     },
     {

@@ -45,12 +45,7 @@ export function userFaults(system: SystemOf): readonly Fault[] {
     {
       name: "runner deleted by hand",
       weight: 2,
-      apply(_target, random) {
-        const runners = system().objects(EPHEMERAL_RUNNERS);
-        if (runners.length === 0) return "pending";
-        const { namespace, name } = pick(random, runners).metadata;
-        void system().user(() => system().kubectl.delete(EPHEMERAL_RUNNERS, { namespace, name }));
-      },
+      apply: (_target, random) => deleteRunner(system(), random),
     },
     {
       name: "runner deleted before its creation is answered",
@@ -165,4 +160,13 @@ function deleteBeforeAnswer(system: ChaosSystem, { network, clock, later }: Faul
     enough();
   });
   return "pending";
+}
+
+/** Somebody deletes a runner; "pending" while there is none. */
+export function deleteRunner(system: ChaosSystem, random: Random): "pending" | undefined {
+  const runners = system.objects(EPHEMERAL_RUNNERS);
+  if (runners.length === 0) return "pending";
+  const { namespace, name } = pick(random, runners).metadata;
+  void system.user(() => system.kubectl.delete(EPHEMERAL_RUNNERS, { namespace, name }));
+  return undefined;
 }
