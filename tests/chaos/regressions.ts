@@ -145,4 +145,20 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 1_500_235, name: "poll 404", seed: 1_154_893_884 },
     ],
   },
+  {
+    wrong:
+      "a pause made a runner more than had been allowed before it: GitHub's count of assigned jobs was all there was",
+    seed: 3578,
+    faults: [
+      { atMs: 388_251, name: "scale set answer lost", seed: 1_564_727_920 },
+      { atMs: 451_473, name: "jitconfig 401", seed: 856_788_275 },
+      { atMs: 453_235, name: "scale set 404", seed: 897_412_122 },
+      { atMs: 618_793, name: "node lost while no controller is there", seed: 733_941_295 },
+      { atMs: 884_897, name: "github error 500", seed: 278_092_655 },
+      { atMs: 890_440, name: "unschedulable for a while", seed: 974_428_864 },
+      { atMs: 951_182, name: "github message lost on the way", seed: 1_910_876_846 },
+      { atMs: 963_951, name: "github poll hangs", seed: 2_104_471_840 },
+      { atMs: 1_168_955, name: "paused for a while", seed: 567_344_619 },
+    ],
+  },
 ];
