@@ -53,8 +53,12 @@ function isMissed(error: unknown): boolean {
   return error instanceof PollCut && error.why === "missed";
 }
 
-/** So many answers that there is no such call are believed. */
-const SURE_REFUSALS = 3;
+/**
+ * Answers in a row that there is no such call: after so many there are waits between them, and after so many more, which
+ * takes an hour, they are believed.
+ */
+const LIKELY_REFUSALS = 3;
+const SURE_REFUSALS = 12;
 
 class Loop {
   readonly #deps: LoopDeps;
@@ -74,6 +78,9 @@ class Loop {
   #refusal: { readonly service: ActionsService; readonly over: AbortController } | undefined;
   /** Answers in a row that the server knows no acquiring of jobs. */
   #refusedOffers = 0;
+  /** On the monotonic clock: until then offers are passed over, and stay in the queue. */
+  #offersAgainAt = 0;
+  readonly #offers: Backoff;
   #refreshedAt = 0;
   /** Ids of messages of this session whose deletion was refused. */
   readonly #undeleted = new Set<number>();
@@ -85,6 +92,7 @@ class Loop {
     this.#work = work;
     this.#backoff = new Backoff(waits.retry, deps.random);
     this.#hurried = new Backoff(waits.hurried, deps.random);
+    this.#offers = new Backoff(waits.offers, deps.random);
     this.#demand = new Demand(deps, waits, work);
     this.#own = new OwnSession(deps);
     this.#facts = new FactWriter({
@@ -129,6 +137,7 @@ class Loop {
         const openedAt = this.#deps.clock.now();
         const session = await this.#own.open(this.#work);
         this.#refusedOffers = 0;
+        this.#offersAgainAt = 0;
         this.#undeleted.clear();
         await this.#begin(session, openedAt);
         return session;
@@ -260,17 +269,24 @@ class Loop {
 
   /** Never rejects: what the message says is acted on, whatever becomes of its offers. */
   async #acquire(session: MessageSession, ids: readonly number[]): Promise<{ error: unknown } | "again" | undefined> {
-    if (ids.length === 0 || this.#refusedOffers >= SURE_REFUSALS) return undefined;
+    if (ids.length === 0) return undefined;
+    const { clock, log } = this.#deps;
+    if (clock.monotonic() < this.#offersAgainAt) return this.#refusedOffers < SURE_REFUSALS ? "again" : undefined;
     try {
       const got = await session.acquire(ids, { signal: this.#work });
       if (got) {
         this.#refusedOffers = 0;
-        this.#deps.log.debug("jobs are acquired", { asked: ids.length, got: got.length });
+        this.#offers.reset();
+        log.debug("jobs are acquired", { asked: ids.length, got: got.length });
         return undefined;
       }
       // It may have been a mistake on the way: the message stays, and with it the offers come again.
-      if (++this.#refusedOffers < SURE_REFUSALS) return "again";
-      this.#deps.log.info("this server assigns jobs by itself: they are asked for no more in this session");
+      this.#refusedOffers++;
+      if (this.#refusedOffers >= LIKELY_REFUSALS) this.#offersAgainAt = clock.monotonic() + this.#offers.next();
+      if (this.#refusedOffers < SURE_REFUSALS) return "again";
+      log.info("this server assigns jobs by itself: what it offers is not waited for", {
+        refused: this.#refusedOffers,
+      });
       return undefined;
     } catch (error) {
       return { error };

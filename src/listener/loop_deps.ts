@@ -47,6 +47,8 @@ export interface LoopWaits {
   readonly retry: BackoffOptions;
   /** Between polls that end at once with nothing: a server that should let them wait does not. */
   readonly hurried: BackoffOptions;
+  /** Until jobs that were offered are asked for again where the server said that it knows no asking. */
+  readonly offers: BackoffOptions;
   /** The longest wait that GitHub may ask for. */
   readonly longestMs: number;
   /** After so long without a message the queue counts as quiet, and figures in doubt are read. */
@@ -66,6 +68,7 @@ export interface LoopWaits {
 export const LOOP_WAITS: LoopWaits = {
   retry: { firstMs: 1000, maxMs: 30_000, jitter: 0.2 },
   hurried: { firstMs: 500, maxMs: 5_000, jitter: 0.2 },
+  offers: { firstMs: 60_000, maxMs: 600_000, jitter: 0.2 },
   longestMs: 300_000,
   quietMs: 2000,
   watchdogMs: 180_000,

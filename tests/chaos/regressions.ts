@@ -161,4 +161,12 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 1_168_955, name: "paused for a while", seed: 567_344_619 },
     ],
   },
+  {
+    wrong: "three 404s of acquirejobs in a row, by mistake, and the offers of the session were never taken",
+    seed: 686,
+    faults: [
+      { atMs: 586_870, name: "acquirejobs 404", seed: 1_691_088_911 },
+      { atMs: 594_362, name: "acquirejobs 404", seed: 1_390_336_128 },
+    ],
+  },
 ];

@@ -215,7 +215,7 @@ test("offers that come again in a pause are asked for after it", async () => {
   assert.equal(world.github.messages.length, 0);
 });
 
-test("a server that assigns by itself is asked three times: one answer may be a mistake, and its offers come again", async () => {
+test("a server that assigns by itself is asked for an hour, with waits: its answers may be mistakes, and offers come again", async () => {
   const world = new World();
   world.github.assignsByItself = true;
   world.start();
@@ -225,8 +225,22 @@ test("a server that assigns by itself is asked three times: one answer may be a 
   assert.equal(world.github.messages.length, 1, "the offer is not thrown away");
   for (const id of [2, 3, 4, 5]) world.github.says([available(id)], stats(0));
   await world.pass(10);
-  assert.equal(world.github.calls.filter((call) => call === "acquire").length, 3);
-  assert.equal(world.github.messages.length, 2, "those after it are done with");
+  const asked = () => world.github.calls.filter((call) => call === "acquire").length;
+  assert.equal(asked(), 3);
+  assert.equal(world.github.messages.length, 5, "nor those after it");
+  await world.pass(30 * 60_000);
+  assert.ok(asked() >= 6 && asked() <= 9, `asked ${asked()} times`);
+  assert.equal(world.github.messages.length, 5);
+  await world.pass(60 * 60_000);
+  assert.equal(world.github.messages.length, 0, "what it offers is not waited for");
+  world.github.says([available(6)], stats(0));
+  await world.pass(60_000);
+  assert.equal(world.github.messages.length, 0, "nor ever again");
+  world.github.assignsByItself = false;
+  await world.pass(10 * 60_000);
+  world.github.says([available(7)], stats(0));
+  await world.pass(60_000);
+  assert.deepEqual(world.github.acquired, [7], "but for another try now and then");
   assert.equal(world.github.calls.filter((call) => call === "open").length, 1);
 });
 
