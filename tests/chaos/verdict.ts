@@ -63,7 +63,10 @@ function wrongWith(system: ChaosSystem, set: WantedSet): string[] {
   expect("scale sets at GitHub", atGithub.length, 1);
   expect("has a session", atGithub[0]?.sessionOwner !== undefined, true);
   expect("idle runners at GitHub", atGithub[0]?.statistics.totalIdleRunners, wanted);
-  expect("registered runners at GitHub", atGithub[0]?.statistics.totalRegisteredRunners, wanted);
+  const left = system.world.service.registrations().filter(({ name }) =>
+    name.startsWith(`${set.name}-`) && isGivenUp(system, name)
+  );
+  expect("registered runners at GitHub", atGithub[0]?.statistics.totalRegisteredRunners, wanted + left.length);
   return wrong;
 }
 
