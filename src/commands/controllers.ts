@@ -198,6 +198,11 @@ export function controllersOf(deps: ControllersDeps): Component[] {
           runnerSets.wakesOfRunner(change).forEach(({ key, ms }) => add(key, ms))
         ),
         onProtection(stores, (set) => add(keyOf(set), 0)),
+        // What waits for its time waits for no time while all is paused.
+        stores.autoscalingRunnerSets.subscribe(({ before, after }) => {
+          if (!after || isHeld(before) === isHeld(after)) return;
+          for (const set of stores.ephemeralRunnerSets.by(BY_OWNER, after.metadata.uid)) add(keyOf(set), 0);
+        }),
       ];
       return () => ends.forEach((end) => end());
     }),
@@ -308,8 +313,11 @@ function maxRunnersOf(stores: SetStores, set: Stored<EphemeralRunnerSet>): numbe
 /** Whether the scale set of a runner set is paused by hand. */
 function isPaused(stores: SetStores, set: Stored<EphemeralRunnerSet>): boolean {
   const owner = controllerOf(set);
-  const { spec } = (owner && stores.autoscalingRunnerSets.get(set.metadata.namespace ?? "", owner.name)) ?? {};
-  return spec?.paused === true || spec?.maxRunners === 0;
+  return isHeld(owner && stores.autoscalingRunnerSets.get(set.metadata.namespace ?? "", owner.name));
+}
+
+function isHeld(scaleSet: AutoscalingRunnerSet | undefined): boolean {
+  return scaleSet?.spec?.paused === true || scaleSet?.spec?.maxRunners === 0;
 }
 
 /** UIDs of the sets of the same scale set that older releases made under other names; none for those sets themselves. */

@@ -169,4 +169,16 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 594_362, name: "acquirejobs 404", seed: 1_390_336_128 },
     ],
   },
+  {
+    wrong: "a version was refused, and after a pause nobody thought of the next trial: no runner was ever made again",
+    seed: 5324,
+    faults: [
+      { atMs: 167_203, name: "limits edited", seed: 881_082_123 },
+      { atMs: 955_529, name: "runner version refused", seed: 330_537_631 },
+      { atMs: 1_189_609, name: "controller stopped politely", seed: 1_647_242_007 },
+      { atMs: 1_472_168, name: "paused for a while", seed: 453_509_885 },
+      { atMs: 1_509_117, name: "controller stopped politely", seed: 2_007_076_292 },
+      { atMs: 1_532_079, name: "watch cut", seed: 2_084_935_377 },
+    ],
+  },
 ];
