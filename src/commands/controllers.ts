@@ -24,7 +24,7 @@ import type { Settings } from "../controllers/shared/settings.ts";
 import { SourceReader } from "../controllers/shared/source_reader.ts";
 import { BY_SET, BY_SET_KEY, BY_STATE } from "../controllers/shared/stores.ts";
 import type { VaultAccess } from "../controllers/shared/vault_source.ts";
-import { BY_OWNER, BY_SCALE_SET, type SetStores, type Uncached } from "../controllers/shared/stores_set.ts";
+import { BY_OWNER, BY_SCALE_SET, onScaleSet, type SetStores, type Uncached } from "../controllers/shared/stores_set.ts";
 import type { Waits } from "../controllers/shared/waits.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import type { Informer } from "../k8s/informer.ts";
@@ -199,10 +199,7 @@ export function controllersOf(deps: ControllersDeps): Component[] {
         ),
         onProtection(stores, (set) => add(keyOf(set), 0)),
         // What waits for its time waits for no time while all is paused.
-        stores.autoscalingRunnerSets.subscribe(({ before, after }) => {
-          if (!after || isHeld(before) === isHeld(after)) return;
-          for (const set of stores.ephemeralRunnerSets.by(BY_OWNER, after.metadata.uid)) add(keyOf(set), 0);
-        }),
+        onScaleSet(stores, isHeld, (set) => add(keyOf(set), 0)),
       ];
       return () => ends.forEach((end) => end());
     }),

@@ -1,8 +1,7 @@
 /** Whether runners with a job are protected from evictions: the scale set says so. */
 import type { AutoscalingRunnerSet, EphemeralRunnerSet } from "../../api/kinds.ts";
 import { controllerOf, type Stored } from "../../k8s/resource.ts";
-import type { Change } from "../../k8s/store.ts";
-import { BY_OWNER, type SetStores } from "./stores_set.ts";
+import { onScaleSet, type SetStores } from "./stores_set.ts";
 
 /** Whether runners of a set that have a job may not be evicted. */
 export function protectsBusy({ autoscalingRunnerSets }: SetStores, set: Stored<EphemeralRunnerSet>): boolean {
@@ -13,10 +12,7 @@ export function protectsBusy({ autoscalingRunnerSets }: SetStores, set: Stored<E
 
 /** Tells of each set whose scale set has changed its mind. @returns what ends it */
 export function onProtection(stores: SetStores, tell: (set: Stored<EphemeralRunnerSet>) => void): () => void {
-  return stores.autoscalingRunnerSets.subscribe(({ before, after }: Change<AutoscalingRunnerSet>) => {
-    if (!after || isOn(before) === isOn(after)) return;
-    for (const set of stores.ephemeralRunnerSets.by(BY_OWNER, after.metadata.uid)) tell(set);
-  });
+  return onScaleSet(stores, isOn, tell);
 }
 
 function isOn(scaleSet: AutoscalingRunnerSet | undefined): boolean {

@@ -110,3 +110,15 @@ export function forgetAfterFailure(uncached: Uncached, { step, ok }: StepResult)
   const { namespace = "", name } = step.do === "create" ? refOf(step.object) : step.ref;
   uncachedOf(uncached, step.kind)?.forget(namespace, name);
 }
+
+/** Tells of each set of a scale set of which `read` says something else than before. @returns what ends it */
+export function onScaleSet(
+  { autoscalingRunnerSets, ephemeralRunnerSets }: SetStores,
+  read: (scaleSet: AutoscalingRunnerSet | undefined) => unknown,
+  tell: (set: Stored<EphemeralRunnerSet>) => void,
+): () => void {
+  return autoscalingRunnerSets.subscribe(({ before, after }) => {
+    if (!after || read(before) === read(after)) return;
+    for (const set of ephemeralRunnerSets.by(BY_OWNER, after.metadata.uid)) tell(set);
+  });
+}
