@@ -194,7 +194,7 @@ async function listenOnce(
       health,
       limits: () => live.limits,
       onChange: (listener) => live.subscribe(listener),
-      onRefused: () => void reread(live, deps, log),
+      onRefused: () => reread(live, deps, log),
       onMissing: (signal) => missing.send(signal),
       sessions: new KeptSession(kube, runnerSet, ({ spec }) => report.stands(spec?.listenerReport)),
       waits,

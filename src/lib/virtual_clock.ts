@@ -7,6 +7,10 @@ interface Pending {
   cancelled: boolean;
 }
 
+const STANDS_STILL_MS = 100;
+/** More than a burst of hundreds of runners comes to, by far. */
+const MOST_FIRED = 100_000;
+
 /**
  * A clock that moves only when it is told to. Between two timers it lets every promise that can settle do so, so a
  * whole system that does its I/O in process runs deterministically, and hours of it take seconds.
@@ -16,6 +20,8 @@ export class VirtualClock implements Clock {
   #offset: number;
   #order = 0;
   readonly #heap: Pending[] = [];
+  /** Timers that fired since time has moved by {@link STANDS_STILL_MS}, and when that was. */
+  #fired = { since: 0, count: 0 };
 
   /** @param start the wall-clock time at which the clock begins */
   constructor(start: Instant = Date.UTC(2026, 0, 1)) {
@@ -83,8 +89,17 @@ export class VirtualClock implements Clock {
   async #fire(next: Pending): Promise<void> {
     this.#pop();
     this.#elapsed = Math.max(this.#elapsed, next.at);
+    this.#checkProgress();
     next.action();
     await settle();
+  }
+
+  /** @throws Error when something runs hot: it would do so for ever */
+  #checkProgress(): void {
+    if (this.#elapsed - this.#fired.since >= STANDS_STILL_MS) this.#fired = { since: this.#elapsed, count: 0 };
+    if (++this.#fired.count <= MOST_FIRED) return;
+    this.#fired = { since: this.#elapsed, count: 0 };
+    throw new Error(`${MOST_FIRED} timers fired within ${STANDS_STILL_MS} ms of virtual time: something runs hot`);
   }
 
   #next(): Pending | undefined {

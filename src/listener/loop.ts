@@ -320,9 +320,15 @@ class Loop {
   /** Says what went wrong and waits. */
   async #trouble(error: unknown): Promise<void> {
     if (this.#stop.aborted) return;
-    const { clock, health, log, onRefused, onMissing } = this.#deps;
+    const { clock, health, log, onMissing } = this.#deps;
     const service = this.#deps.service();
     const kind = problemOf(error);
+    const areOld = kind === "Unauthorized" && await this.#haveChanged(service);
+    if (areOld && this.#backoff.failures === 0) {
+      this.#backoff.next();
+      log.info("credentials were refused and there are others: those are tried at once");
+      return;
+    }
     const asked = ServiceError.is(error) ? error.fields.retryAfterMs ?? 0 : 0;
     const delayMs = Math.max(Math.min(asked, this.#waits.longestMs), this.#backoff.next());
     health.failed(kind, messageOf(error));
@@ -334,14 +340,23 @@ class Loop {
     } else {
       log.warn("listening is disturbed", { problem: kind, error, delayMs });
     }
-    if (kind === "Unauthorized") onRefused?.();
     if (kind === "ScaleSetNotFound") await onMissing?.(this.#work);
+    if (areOld) return;
     this.#refusal = kind === "Unauthorized" ? { service, over: new AbortController() } : undefined;
     const ends = this.#refusal ? AbortSignal.any([this.#stop, this.#refusal.over.signal]) : this.#stop;
     await clock.sleep(delayMs, ends).catch(() => {
       // Only a signal ends a sleep: the callers see that they are to end, and other credentials are tried at once.
     });
     this.#refusal = undefined;
+  }
+
+  /** Whether there are other credentials by now than those that were refused: a secret that is rotated alarms nobody. */
+  async #haveChanged(refused: ActionsService): Promise<boolean> {
+    const { clock, onRefused } = this.#deps;
+    const read = new AbortController();
+    void onRefused?.().finally(() => read.abort(new Error("the credentials have been read")));
+    if (onRefused) await clock.sleep(this.#waits.rereadMs, AbortSignal.any([this.#stop, read.signal])).catch(() => {});
+    return this.#deps.service() !== refused;
   }
 
   /** The session is gone or its door is shut: another one is opened, the first time at once. */

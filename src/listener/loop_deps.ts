@@ -33,8 +33,8 @@ export interface LoopDeps {
   readonly limits: () => Limits;
   /** Calls `listener` when the limits or the service have changed; returns what ends that. */
   readonly onChange: (listener: () => void) => () => void;
-  /** GitHub refused the credentials: whoever owns them may read them again. */
-  readonly onRefused?: () => void;
+  /** GitHub refused the credentials: whoever owns them reads them again; resolves when that is done. Does not reject. */
+  readonly onRefused?: () => Promise<void>;
   /** The service does not know the scale set; called each time that it says so. Does not reject. */
   readonly onMissing?: (signal: AbortSignal) => Promise<void>;
   readonly sessions?: SessionKeeper;
@@ -49,6 +49,8 @@ export interface LoopWaits {
   readonly hurried: BackoffOptions;
   /** Until jobs that were offered are asked for again where the server said that it knows no asking. */
   readonly offers: BackoffOptions;
+  /** How long credentials that were refused may take to be read again, before it is said that they were. */
+  readonly rereadMs: number;
   /** The longest wait that GitHub may ask for. */
   readonly longestMs: number;
   /** After so long without a message the queue counts as quiet, and figures in doubt are read. */
@@ -69,6 +71,7 @@ export const LOOP_WAITS: LoopWaits = {
   retry: { firstMs: 1000, maxMs: 30_000, jitter: 0.2 },
   hurried: { firstMs: 500, maxMs: 5_000, jitter: 0.2 },
   offers: { firstMs: 60_000, maxMs: 600_000, jitter: 0.2 },
+  rereadMs: 5_000,
   longestMs: 300_000,
   quietMs: 2000,
   watchdogMs: 180_000,

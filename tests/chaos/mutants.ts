@@ -147,7 +147,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: SCALE,
     find: "  const countedUntil = state.catchingUp ? state.countedUntil : undefined;\n",
     put: "  const countedUntil = undefined;\n",
-    from: 601,
   },
   {
     name: "instants are the machine's, also when it is set back",

@@ -115,9 +115,16 @@ function drawService(random: Random): Partial<ServiceBehaviour> {
   };
 }
 
-/** One world of ten is without faults: there the figures are exact. */
-function drawFaults(random: Random, table: readonly Weighted[]): PlannedFault[] {
-  if (random.next() < 0.1 || table.length === 0) return [];
+/** Processes die, and that is all: what is told of jobs in such a world is exact. */
+export function isDeath(fault: string): boolean {
+  return /^(listener|controller) (crashes|killed)/.test(fault);
+}
+
+/** One world of ten is without faults, in one of twenty processes die and nothing else happens. */
+function drawFaults(random: Random, all: readonly Weighted[]): PlannedFault[] {
+  const chance = random.next();
+  if (chance < 0.1 || all.length === 0) return [];
+  const table = chance < 0.15 ? all.filter(({ name }) => isDeath(name)) : all;
   const total = table.reduce((sum, { weight }) => sum + weight, 0);
   const draw = () => {
     let left = random.next() * total;

@@ -74,7 +74,7 @@ export async function runWorld(plan: WorldPlan, options: RunOptions = {}): Promi
   let violation: string | undefined;
   let objects: Outcome["objects"] = {};
   try {
-    violation = await story.tell();
+    violation = await story.tell().catch((error: Error) => `the world itself failed: ${error.stack}`);
     if (violation !== undefined) objects = system.world.kube.snapshot();
   } finally {
     await system.close();
@@ -208,10 +208,12 @@ class Story {
     this.#watcher.counted = undefined;
     // A failed runner that was kept for people to see has had its time.
     if (this.#system.objects(EPHEMERAL_RUNNERS).length < history) return undefined;
-    // A secret that was written anew reaches listeners at the resync, if nobody needed it before.
-    const isLate = this.#plan.faults.some(({ name }) => name.startsWith("secret"))
-      ? /-listener(-config|\/status)? |autoscalingrunnersets\/[^/]+\/status /
-      : /^$/;
+    // A secret that was written anew reaches listeners at the resync, if nobody needed it before. One in a pod can't read
+    // it, and says that it is refused.
+    const late = this.#plan.listenerMode === "pod"
+      ? /-listener(-config|\/status)? |autoscalingrunnersets\/[^/]+\/status |\/events /
+      : /-listener(-config|\/status)? |autoscalingrunnersets\/[^/]+\/status /;
+    const isLate = this.#plan.faults.some(({ name }) => name.startsWith("secret")) ? late : /^$/;
     // A listener repeats its count every ten minutes.
     const isRepeated = (key: string, count: number) =>
       count === 1 && / PATCH \S+\/ephemeralrunnersets\/[^/]+$/.test(key);

@@ -5,10 +5,12 @@ import {
   type Condition,
   EPHEMERAL_RUNNER_SETS,
   EPHEMERAL_RUNNERS,
+  type EphemeralRunnerSetSpec,
 } from "../../src/api/kinds.ts";
 import { ANNOTATIONS, FINALIZERS } from "../../src/api/names.ts";
 import { LEASES, PODS } from "../../src/k8s/resource.ts";
 import type { ObjectChange } from "../../src/sim/kube_api/kube_api.ts";
+import { isDeath } from "./plan.ts";
 import { type ChaosSystem, LEASE, type Running, SECOND_PAT } from "./chaos_system.ts";
 import { SIMULATED_PAT } from "../../src/sim/world.ts";
 
@@ -25,6 +27,8 @@ const OURS: readonly string[] = [
 ];
 /** The fault "statistics too high" counts so many jobs too many at most. */
 const MOST_PHANTOMS = 3;
+/** So long after a job's end it may still be counted: its end has to be told first. */
+const TOLD_WITHIN_MS = 30_000;
 /** How every base64 of JSON begins: JIT configurations and tokens do. */
 const SECRETS_LOOK_LIKE = [SIMULATED_PAT, SECOND_PAT, "eyJ"];
 
@@ -107,7 +111,10 @@ export class Watcher {
       this.#conditions(before, after);
       this.#secretFree(after);
     }
-    if (plural === EPHEMERAL_RUNNER_SETS.plural && after) this.#keysOf(after);
+    if (plural === EPHEMERAL_RUNNER_SETS.plural && after) {
+      this.#keysOf(after);
+      this.#figures(after);
+    }
     if (plural === EPHEMERAL_RUNNERS.plural) this.#finalizers(before, after);
   }
 
@@ -115,6 +122,27 @@ export class Watcher {
     const keys = [...Object.keys(metadata.annotations ?? {}), ...Object.keys(metadata.labels ?? {})];
     const ours = keys.find((key) => OURS.includes(key));
     if (ours !== undefined) this.#broken(`the EphemeralRunnerSet ${metadata.name} carries ${ours}`);
+  }
+
+  /** Where nothing disturbs what is told, no job is counted twice: not by a listener that has just begun either. */
+  #figures({ metadata, spec }: Obj): void {
+    const { plan, wanted, world } = this.#system;
+    if (!plan.faults.every(({ name }) => isDeath(name))) return;
+    const set = plan.sets.find(({ name }) => wanted.has(name) && metadata.name.startsWith(`${name}-`));
+    const id = world.service.scaleSets().find(({ name }) => name === set?.name)?.id;
+    if (!set || id === undefined) return;
+    const now = world.books().now;
+    const jobs = [...world.service.ledger.jobs.values()].filter(({ scaleSetId, completedAt = Infinity }) =>
+      scaleSetId === id && completedAt > now - TOLD_WITHIN_MS
+    );
+    const most = Math.min(set.minRunners + jobs.length, set.maxRunners);
+    const running = jobs.filter(({ startedAt }) => startedAt !== undefined).length;
+    const { replicas = 0, runningJobs = 0 } = (spec ?? {}) as EphemeralRunnerSetSpec;
+    if (replicas > most || runningJobs > running) {
+      this.#broken(
+        `${metadata.name} is told of ${replicas} runners and ${runningJobs} running jobs, there are ${most} and ${running}`,
+      );
+    }
   }
 
   /** A condition's time changes with its status, and only with that. */

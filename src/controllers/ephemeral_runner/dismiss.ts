@@ -24,8 +24,15 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   const steps: Step<Call>[] = [];
   const loss = lossOf(seen);
   if (loss) steps.push(told(seen, loss.reason, `${loss.what}, while it was being deleted${jobOf(seen)}`));
-  if (pod && !pod.isDeleting) steps.push(removePod(seen));
   const outside = outsideOf(seen);
+  if (pod && !pod.isDeleting) {
+    steps.push(removePod(seen));
+    // The pod takes its time: who finds the runner without it after a restart must not think that it went with a job.
+    const takesTime = pod.state.is === "running" || pod.state.is === "starting";
+    if (takesTime && !outside.registration && isHeldFor(seen, FINALIZERS.runnerRegistration)) {
+      steps.push(withoutFinalizers(seen, [FINALIZERS.runnerRegistration]));
+    }
+  }
   // Before its container has ended, a runner with a job is for GitHub to keep: that is no failure of GitHub's.
   const { endedAt, podlessSince = 0, triedHooks } = seen.memory;
   const since = hadJob(seen) ? Math.max(seen.deletingSince ?? now, endedAt ?? podlessSince) : seen.deletingSince;
@@ -44,11 +51,10 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
 
 /** A failed or outdated runner: it stays, but nothing of it runs and GitHub does not know it. */
 export function history(seen: Seen, now: Instant): Plan<Call> {
-  const { runner, pod } = seen;
+  const { pod } = seen;
   const steps: Step<Call>[] = [];
   if (pod && !pod.isDeleting) steps.push(removePod(seen));
-  const isRegistered = runner.metadata.finalizers?.includes(FINALIZERS.runnerRegistration) === true;
-  if (!isRegistered) return steps.length > 0 ? act("clear", steps) : rest("history");
+  if (!isHeldFor(seen, FINALIZERS.runnerRegistration)) return steps.length > 0 ? act("clear", steps) : rest("history");
 
   const outside = outsideOf(seen);
   if (!outside.registration) {
@@ -109,20 +115,36 @@ function mayRun({ state }: SeenPod): boolean {
 }
 
 /**
- * Whether the pod of a runner with a job went while no controller looked: its job may be done or lost. An ephemeral
- * runner that GitHub still knows has not completed its job; of one that it has forgotten only GitHub can tell.
+ * Whether the pod of a runner went while no controller looked: it may have had a job, and that may be done or lost. An
+ * ephemeral runner that GitHub still knows has not completed its job; of one that it has forgotten only GitHub can tell.
  */
 function wentUnseen(seen: Seen): boolean {
-  const { pod, memory } = seen;
-  if (pod || memory.pod !== undefined || memory.toldLoss || !hadJob(seen) || isSettled(seen)) return false;
+  const { memory } = seen;
+  if (!isUnseen(seen) || memory.toldLoss || isSettled(seen)) return false;
   return memory.saidBusy !== true && outsideOf(seen).registration && memory.unknownToService === undefined &&
     memory.unanswered !== true;
+}
+
+/** Whether the runner is known to have run, or to have had a job, and has no pod that this controller ever saw. */
+function isUnseen(seen: Seen): boolean {
+  const { runner, pod, memory } = seen;
+  return !pod && memory.pod === undefined && (hadJob(seen) || runner.status?.phase === "Running");
 }
 
 /** How the runner's job came to an end that was bad, or may have been, and that nobody has been told of yet. */
 function lossOf(seen: Seen): { readonly reason: "RunnerLost" | "RunnerVanished"; readonly what: string } | undefined {
   const { runner, pod, memory } = seen;
-  if (memory.toldLoss || !hadJob(seen) || isSettled(seen)) return undefined;
+  if (memory.toldLoss || isSettled(seen)) return undefined;
+  if (!hadJob(seen)) {
+    // A registration goes with its job, or because somebody removed it: who was to hear of the job was away.
+    const isForgotten = isUnseen(seen) && memory.unknownToService === true && memory.endedAt === undefined;
+    if (!isForgotten) return undefined;
+    return {
+      reason: "RunnerVanished",
+      what:
+        "its pod went while no controller looked, and GitHub does not know it any more: if it had a job, GitHub says how that ended",
+    };
+  }
   if (pod?.state.is === "ended" && pod.state.end.exitCode !== 0) {
     return { reason: "RunnerLost", what: `its container ended while it had a job (${describe(pod.state.end)})` };
   }
@@ -159,8 +181,7 @@ function waitForJob(seen: Seen, now: Instant): Plan<Call> {
 function outsideOf(seen: Seen): { readonly registration: boolean; readonly hooks: boolean } {
   const { runner, memory } = seen;
   const isGone = memory.registrationGone === true || memory.endedWell === true || seen.released ||
-    memory.unknownToService === true || !seen.mayBeRegistered ||
-    !runner.metadata.finalizers?.includes(FINALIZERS.runnerRegistration);
+    memory.unknownToService === true || !seen.mayBeRegistered || !isHeldFor(seen, FINALIZERS.runnerRegistration);
   return { registration: !isGone, hooks: hasContainerHooks(runner) && memory.hooksGone !== true };
 }
 
@@ -186,6 +207,10 @@ function removePod({ runner, pod }: Seen): DeleteStep {
     ...remove(PODS, { namespace, name, uid: pod?.uid ?? "" }, isOver ? 0 : undefined),
     ...(isWaiting && { resourceVersion: pod.resourceVersion }),
   };
+}
+
+function isHeldFor({ runner }: Seen, finalizer: string): boolean {
+  return runner.metadata.finalizers?.includes(finalizer) === true;
 }
 
 /** One patch, which holds only while nobody else has changed the runner: finalizers of others stay. */

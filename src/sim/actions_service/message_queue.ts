@@ -74,7 +74,7 @@ export class MessageQueue {
     const message = this.#messages.find((candidate) =>
       candidate.deliveredAt === undefined
         ? candidate.sent || candidate.id > lastMessageId
-        : now - candidate.deliveredAt >= behaviour.redeliverMs
+        : now >= candidate.deliveredAt + behaviour.redeliverMs
     );
     if (!message) {
       this.#awaitRedelivery();
@@ -149,8 +149,9 @@ export class MessageQueue {
     const { clock, timers, behaviour } = this.#context;
     const due = this.#messages.flatMap((message) => message.deliveredAt === undefined ? [] : [message.deliveredAt]);
     if (due.length === 0) return;
-    const wait = Math.min(...due) + behaviour.redeliverMs - clock.monotonic();
-    this.#redelivery = timers.after(wait, () => this.#context.ready());
+    // In whole milliseconds: the difference of two fractions may end a hair too early, and then again and again.
+    const wait = Math.ceil(Math.min(...due) + behaviour.redeliverMs - clock.monotonic());
+    this.#redelivery = timers.after(Math.max(1, wait), () => this.#context.ready());
   }
 
   /** Statistics that lag are followed, when nothing else is, by a message without events that has them right. */

@@ -85,7 +85,11 @@ test("a session that a former process left is ended first, and ours is kept for 
 test("401: the credentials are asked for again and the session that lives is ended before another is opened", async () => {
   const world = new World();
   let refused = 0;
-  world.start({ onRefused: () => refused++ });
+  world.start({
+    onRefused: async () => {
+      refused++;
+    },
+  });
   await world.pass(10);
   world.github.fail("poll", refuse("Unauthorized"));
   world.github.says([assigned(1)], stats(1));
@@ -95,6 +99,45 @@ test("401: the credentials are asked for again and the session that lives is end
   assert.equal(refused, 1);
   assert.equal(world.github.session, "s-2");
   assert.equal(world.told, "2/0 #2");
+});
+
+test("credentials are refused, and there are others when they are read again: those are tried, and nobody is alarmed", async () => {
+  const world = new World();
+  world.start({
+    onRefused: async () => {
+      await world.clock.sleep(300);
+      world.changeCredentials();
+    },
+  });
+  await world.pass(10);
+  world.github.fail("poll", refuse("Unauthorized"));
+  world.github.says([assigned(1)], stats(1));
+  const kinds: (string | undefined)[] = [];
+  for (let step = 0; step < 6; step++) {
+    await world.pass(100);
+    kinds.push(world.health.problem?.kind);
+  }
+  assert.deepEqual([...new Set(kinds)], [undefined]);
+  assert.equal(world.told, "1/0 #1");
+  world.github.fail("poll", refuse("Unauthorized"));
+  world.github.fail("open", refuse("Unauthorized"));
+  world.github.says([assigned(2)], stats(2));
+  await world.pass(700);
+  assert.equal(world.health.problem?.kind, "Unauthorized", "the new ones are refused as well");
+});
+
+test("credentials are refused and nobody can read them again: that is said after a few seconds", async () => {
+  const world = new World();
+  world.start({ onRefused: () => new Promise(() => {}) });
+  await world.pass(10);
+  world.github.fail("poll", ...Array.from({ length: 3 }, () => refuse("Unauthorized")));
+  world.github.says([assigned(1)], stats(1));
+  const said: (string | undefined)[] = [];
+  for (const ms of [4_900, 200]) {
+    await world.pass(ms);
+    said.push(world.health.problem?.kind);
+  }
+  assert.deepEqual(said, [undefined, "Unauthorized"]);
 });
 
 test("credentials are refused for long: another config is tried at once, and does not hurry what is not about them", async () => {

@@ -1,4 +1,4 @@
-import { ANNOTATIONS } from "../../../../src/api/names.ts";
+import { ANNOTATIONS, FINALIZERS } from "../../../../src/api/names.ts";
 import { at, exited, JOB, NOON, pod, runner, running } from "../../../support/builders.ts";
 import { type Case, checkDecision, failed, going, hooked } from "../../../support/runner_cases.ts";
 import { table } from "../../../support/table.ts";
@@ -16,7 +16,7 @@ table<Case>("one runner, being deleted", {
     pod: pod(running()),
     memory: { registrationGone: true },
     why: "dismiss",
-    does: ["delete Pod"],
+    does: ["delete Pod", "patch EphemeralRunner"],
     grace: "its own",
   },
   "deleted, idle, and it had been given a job": {
@@ -194,6 +194,37 @@ table<Case>("one runner, being deleted", {
   "deleted with a job, pod gone unseen, and its loss has been told": {
     runner: going(JOB),
     memory: { unknownToService: false, toldLoss: true },
+    why: "dismiss",
+    does: ["release"],
+  },
+  "deleted, it has run, and its pod went while no controller looked: it may have had a job": {
+    runner: going({ phase: "Running", runnerId: 42 }),
+    why: "ask-what-became",
+    does: ["checkRegistration"],
+  },
+  "deleted, it has run, pod gone unseen, and GitHub still knows it: whether it has a job is asked when it is let go": {
+    runner: going({ phase: "Running", runnerId: 42 }),
+    memory: { unknownToService: false },
+    why: "dismiss",
+    does: ["release"],
+  },
+  "deleted, it has run, pod gone unseen, and GitHub does not know it: it may have had a job, and that is told": {
+    runner: going({ phase: "Running", runnerId: 42 }),
+    memory: { unknownToService: true },
+    why: "dismissed",
+    does: ["event EphemeralRunner", "patch EphemeralRunner"],
+  },
+  "deleted, it has run, pod gone unseen, and a former controller had GitHub let it go": {
+    runner: runner({ phase: "Running", runnerId: 42 }, {
+      ...going().metadata,
+      finalizers: [FINALIZERS.ephemeralRunner],
+    }),
+    why: "dismissed",
+    does: ["patch EphemeralRunner"],
+  },
+  "deleted, it has run, and this controller saw its pod go": {
+    runner: going({ phase: "Running", runnerId: 42 }),
+    memory: { pod: { uid: "u", bound: true, rejected: false } },
     why: "dismiss",
     does: ["release"],
   },
