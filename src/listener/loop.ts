@@ -134,8 +134,7 @@ class Loop {
   async #open(): Promise<MessageSession | undefined> {
     while (!this.#stop.aborted) {
       try {
-        const openedAt = this.#deps.clock.now();
-        const session = await this.#own.open(this.#work);
+        const { session, openedAt } = await this.#own.open(this.#work);
         this.#refusedOffers = 0;
         this.#offersAgainAt = 0;
         this.#undeleted.clear();
@@ -151,8 +150,10 @@ class Loop {
   /** The figures of a session's beginning are as good as a message. */
   async #begin(session: MessageSession, openedAt: number): Promise<void> {
     const { clock, metrics } = this.#deps;
-    const statistics = session.statistics ?? await this.#demand.read(this.#work);
-    const step = this.#demand.step({ kind: "session", at: clock.monotonic(), openedAt, statistics });
+    const given = session.statistics;
+    const statistics = given ?? await this.#demand.read(this.#work);
+    const input = { kind: "session", at: clock.monotonic(), openedAt: given ? openedAt : clock.now() } as const;
+    const step = this.#demand.step({ ...input, statistics });
     if (statistics) metrics.statistics(statistics);
     metrics.desired(step.desired);
     await this.#demand.tell(step);

@@ -1,4 +1,5 @@
 import type { MessageSession } from "../github/service.ts";
+import type { Instant } from "../lib/clock.ts";
 import type { LoopDeps } from "./loop_deps.ts";
 
 /** The session that is ours: at most one lives at a time, and one that we left behind is ended before another is opened. */
@@ -13,19 +14,23 @@ export class OwnSession {
     this.#deps = deps;
   }
 
-  /** @throws what ActionsService.openSession throws */
-  async open(signal: AbortSignal): Promise<MessageSession> {
-    const { service, scaleSetId, owner, health, metrics, log } = this.#deps;
+  /**
+   * A new session, and when (wall clock) its figures had come: what happened before is in them, as far as can be known.
+   * @throws what ActionsService.openSession throws
+   */
+  async open(signal: AbortSignal): Promise<{ readonly session: MessageSession; readonly openedAt: Instant }> {
+    const { service, scaleSetId, owner, clock, health, metrics, log } = this.#deps;
     if (!this.#recalled) await this.#recall();
     await this.#end(signal);
     const session = await service().openSession(scaleSetId, owner, { signal });
+    const openedAt = clock.now();
     this.#id = session.id;
     this.#recalled = true;
     health.session(session.id);
     metrics.sessionOpened();
     log.info("a message session is open", { sessionId: session.id, owner });
     await this.#keep(session.id);
-    return session;
+    return { session, openedAt };
   }
 
   /** It can't be used any more; `gone`: the service has said that it lives no longer. */

@@ -86,7 +86,7 @@ export const FRESH: ScaleState = {
 
 /** What happened. `at` is monotonic time in milliseconds. */
 export type Input =
-  /** A session was opened; `openedAt` is the wall-clock time. */
+  /** A session was opened; `openedAt` is the wall-clock time at which its figures had come. */
   | { readonly kind: "session"; readonly at: number; readonly openedAt: number; readonly statistics?: Statistics }
   | {
     readonly kind: "message";

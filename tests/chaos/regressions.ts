@@ -181,4 +181,29 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 1_532_079, name: "watch cut", seed: 2_084_935_377 },
     ],
   },
+  {
+    wrong: "a runner was deleted by hand, its pod and its job went while nobody was there, and nobody was told",
+    seed: 7045,
+    faults: [
+      { atMs: 301_248, name: "no controller for minutes, and a runner deleted by hand", seed: 707_248_612 },
+      { atMs: 346_812, name: "node lost while no controller is there", seed: 1_252_569_616 },
+    ],
+  },
+  {
+    wrong: "a secret had been rotated, and a listener said that it is refused before it had read the new one",
+    seed: 7732,
+    faults: [
+      { atMs: 193_551, name: "runner look-up 401", seed: 1_157_821_004 },
+      { atMs: 269_445, name: "scale set deleted and made again", seed: 2_025_852_282 },
+      { atMs: 466_587, name: "controller stopped politely", seed: 1_428_883_268 },
+      { atMs: 903_133, name: "runner version refused", seed: 827_142_827 },
+      { atMs: 1_511_539, name: "template edited", seed: 1_697_017_944 },
+      { atMs: 1_683_206, name: "secret rotated", seed: 1_590_713_835 },
+    ],
+  },
+  {
+    wrong: "a job that started while a session was being opened was counted twice: by its event, and in the figures",
+    seed: 467,
+    faults: [{ atMs: 265_194, name: "listener crashes before a request", seed: 1_588_207_409 }],
+  },
 ];

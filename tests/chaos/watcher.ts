@@ -113,7 +113,7 @@ export class Watcher {
     }
     if (plural === EPHEMERAL_RUNNER_SETS.plural && after) {
       this.#keysOf(after);
-      this.#figures(after);
+      this.#figures(before, after);
     }
     if (plural === EPHEMERAL_RUNNERS.plural) this.#finalizers(before, after);
   }
@@ -125,10 +125,13 @@ export class Watcher {
   }
 
   /** Where nothing disturbs what is told, no job is counted twice: not by a listener that has just begun either. */
-  #figures({ metadata, spec }: Obj): void {
+  #figures(before: Obj | undefined, { metadata, spec }: Obj): void {
     const { plan, wanted, world } = this.#system;
+    const told = (spec ?? {}) as EphemeralRunnerSetSpec;
+    const former = (before?.spec ?? {}) as EphemeralRunnerSetSpec;
+    if (told.replicas === former.replicas && told.runningJobs === former.runningJobs) return;
     if (!plan.faults.every(({ name }) => isDeath(name))) return;
-    const set = plan.sets.find(({ name }) => wanted.has(name) && metadata.name.startsWith(`${name}-`));
+    const set = plan.sets.find(({ name }) => wanted.has(name) && metadata.name.startsWith(name));
     const id = world.service.scaleSets().find(({ name }) => name === set?.name)?.id;
     if (!set || id === undefined) return;
     const now = world.books().now;
@@ -137,7 +140,7 @@ export class Watcher {
     );
     const most = Math.min(set.minRunners + jobs.length, set.maxRunners);
     const running = jobs.filter(({ startedAt }) => startedAt !== undefined).length;
-    const { replicas = 0, runningJobs = 0 } = (spec ?? {}) as EphemeralRunnerSetSpec;
+    const { replicas = 0, runningJobs = 0 } = told;
     if (replicas > most || runningJobs > running) {
       this.#broken(
         `${metadata.name} is told of ${replicas} runners and ${runningJobs} running jobs, there are ${most} and ${running}`,

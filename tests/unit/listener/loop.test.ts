@@ -228,3 +228,14 @@ test("told to end while GitHub is silent: it does not wait for long", async () =
   await world.pass(20_001);
   assert.equal(process.ended.is, true);
 });
+
+test("a job that starts while a session is being opened is in its figures, and is not counted again", async () => {
+  const world = new World();
+  world.github.openMs = 3_000;
+  world.start();
+  await world.pass(1_000);
+  const at = world.clock.now();
+  world.github.says([assigned(1, { scaleSetAssignedAt: at }), started(1, { runnerAssignedAt: at })], stats(1, 1));
+  await world.pass(5_000);
+  assert.equal(world.told, "1/1 #0");
+});

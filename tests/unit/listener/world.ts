@@ -37,6 +37,8 @@ export class Github {
   assignsByItself = false;
   /** How long a poll lasts that nothing comes to. */
   pollMs = 50_000;
+  /** How long it takes until a session is open. */
+  openMs = 0;
   /** Every call, as it comes. */
   readonly calls: string[] = [];
   readonly #faults = new Map<ServiceCallName, Fault[]>();
@@ -110,6 +112,7 @@ export class Github {
 
   async #open(_owner: string, signal?: AbortSignal): Promise<MessageSession> {
     await this.#call("open", signal);
+    if (this.openMs > 0) await sleepOn(this.#clock, this.openMs, signal);
     if (this.session !== undefined) throw refuse("SessionConflict", "another session lives");
     this.#lost.clear();
     const id = this.session = `s-${++this.#sessions}`;
