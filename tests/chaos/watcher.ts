@@ -27,6 +27,10 @@ const OURS: readonly string[] = [
 ];
 /** The fault "statistics too high" counts so many jobs too many at most. */
 const MOST_PHANTOMS = 3;
+/** What happens while a scale set is read may be in the figures and told again, until they have been read some more. */
+const BLURRED_MS = 15_000;
+/** A listener reads its scale set when the queue has been quiet; a controller that begins may do so at once. */
+const FIRST_READ_MS = 1_000;
 /** So long after a job's end it may still be counted: its end has to be told first. */
 const TOLD_WITHIN_MS = 30_000;
 /** How every base64 of JSON begins: JIT configurations and tokens do. */
@@ -37,6 +41,8 @@ export class Watcher {
   violation: string | undefined;
   /** Requests by `client METHOD path`, while somebody counts. */
   counted: Map<string, number> | undefined;
+  /** When a scale set was last read, by its id. */
+  readonly #readAt = new Map<number, number>();
   readonly #system: ChaosSystem;
 
   constructor(system: ChaosSystem) {
@@ -56,6 +62,8 @@ export class Watcher {
   /** A process sends a request. */
   sent(running: Running, method: string, url: string): void {
     this.#count(running, method, url);
+    const read = method === "GET" ? /\/runnerscalesets\/(\d+)(\?|$)/.exec(url)?.[1] : undefined;
+    if (read !== undefined) this.#readAt.set(Number(read), this.#system.world.books().now);
     if (running.role !== "controller" || method === "GET" || !url.startsWith("https://kube.sim/")) return;
     const lease = url.includes("/leases") ? undefined : this.#leader();
     if (lease !== undefined && !lease.startsWith(`${running.name}_`)) {
@@ -134,7 +142,10 @@ export class Watcher {
     const set = plan.sets.find(({ name }) => wanted.has(name) && metadata.name.startsWith(name));
     const id = world.service.scaleSets().find(({ name }) => name === set?.name)?.id;
     if (!set || id === undefined) return;
-    const now = world.books().now;
+    const { now } = world.books();
+    const opened = world.service.ledger.sessions.findLast(({ scaleSetId }) => scaleSetId === id)?.openedAt ?? 0;
+    const read = this.#readAt.get(id) ?? 0;
+    if (read > opened + FIRST_READ_MS && now - read < BLURRED_MS) return;
     const jobs = [...world.service.ledger.jobs.values()].filter(({ scaleSetId, completedAt = Infinity }) =>
       scaleSetId === id && completedAt > now - TOLD_WITHIN_MS
     );
