@@ -326,6 +326,39 @@ for (
   });
 }
 
+for (
+  const [became, isLost] of [["goes with a job of which nobody has heard: that is told", true], [
+    "goes without a job: no word of it",
+    false,
+  ]] as const
+) {
+  const title = `a runner is deleted by hand, and while nobody looks or listens its pod ${became}`;
+  const tell = async (system: SimSystem) => {
+    system.world.service.behaviour.needsAcquire = false;
+    await system.scaleSet("linux", { minRunners: 1, maxRunners: 5 });
+    await system.until("it is idle", () => system.service("linux")?.statistics.totalIdleRunners === 1);
+    await system.until("it is known to run", () => system.runners()[0]?.status?.phase === "Running");
+    for (const controller of system.controllers) controller.kill();
+    const [runner] = system.runners();
+    if (isLost) system.queueJobs("linux", 1, { durationMs: 60_000 });
+    await system.run(5_000);
+    await system.done(system.kubectl.delete(EPHEMERAL_RUNNERS, refOf(runner!)));
+    system.world.kubelet.loseNode(system.runnerPods()[0]!.spec!.nodeName!);
+    await system.run(system.world.service.behaviour.suddenLossMs + 10_000);
+    assert.deepEqual(system.runnerPods(), []);
+    system.startController();
+    await system.until(
+      "the runner has gone",
+      () => system.runners().every(({ metadata }) => metadata.uid !== runner!.metadata.uid),
+      120_000,
+    );
+    const told = system.events().filter(({ reason }) => /^Runner(Lost|Vanished)$/.test(reason ?? ""));
+    assert.deepEqual(told.map(({ reason }) => reason), isLost ? ["RunnerVanished"] : []);
+    if (isLost) assert.match(told[0]?.message ?? "", /if it had a job, GitHub says how that ended/);
+  };
+  test(title, () => SimSystem.story({ listenerMode: "embedded" }, tell));
+}
+
 story(
   "an idle runner that is deleted while GitHub refuses to say whether it has a job keeps its pod for 5 min",
   {},
