@@ -60,7 +60,9 @@ export function history(seen: Seen, now: Instant): Plan<Call> {
   if (!outside.registration) {
     return act("clear", [...steps, withoutFinalizers(seen, [FINALIZERS.runnerRegistration])]);
   }
-  if (isExpired(seen, seen.failedAt, now) && seen.calling === undefined) {
+  // A failure whose time is still to come was written down before the clock was set back.
+  const since = Math.min(seen.failedAt ?? now, seen.memory.failure?.since ?? now);
+  if (isExpired(seen, since, now) && seen.calling === undefined) {
     return act("clear", [...steps, gaveUp(seen), withoutFinalizers(seen, [FINALIZERS.runnerRegistration])]);
   }
   const wait = soon(seen, "release", now);

@@ -192,4 +192,12 @@ table<Case>("one runner, at its end", {
     why: "clear",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
   },
+  "failed at a time that is still to come, and the service gives no answer for 5 min by our own clock": {
+    runner: runner({ phase: "Failed" }),
+    memory: { failure: { ...failed("release", "Other", 500, 2).failure, since: NOON } },
+    seen: { failedAt: NOON + 7_200_000 },
+    now: 300,
+    why: "clear",
+    does: ["event EphemeralRunner", "patch EphemeralRunner"],
+  },
 }, checkDecision);
