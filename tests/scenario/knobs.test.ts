@@ -159,6 +159,21 @@ test("where only the runner set's definition is ARC's a policy is not in force, 
   });
 });
 
+story("GitHub serves a version again that it has refused: a trial after half an hour shows it", {}, async (system) => {
+  await system.scaleSet("linux", { minRunners: 1, maxRunners: 5 });
+  await system.until("one stands ready", () => idle(system) === 1);
+  system.world.service.controls.refuseVersion(true);
+  system.queueJobs("linux", 2);
+  await system.until("it is said", () => system.condition("linux", "RunnerVersionDeprecated") === "True Outdated");
+  system.world.service.controls.refuseVersion(false);
+  const { made } = system;
+  await system.run(25 * 60_000);
+  assert.equal(system.made, made, "not yet");
+  await system.allDone(15 * 60_000);
+  assert.equal(system.condition("linux", "RunnerVersionDeprecated"), "False Accepted");
+  system.assertEachJobOnce();
+});
+
 story("runners of a version that GitHub refuses: no job is taken until there are others", {}, async (system) => {
   await system.scaleSet("linux", { minRunners: 1, maxRunners: 5 });
   await system.until("one stands ready", () => idle(system) === 1);

@@ -31,11 +31,6 @@ export interface Census {
   readonly leaving: number;
 }
 
-/** Runners that hold a slot of the scale set. */
-export function heldSlots({ pending, idle, busy, elsewhere, finishing, undecided }: Census): number {
-  return pending + idle + busy + elsewhere + finishing + undecided;
-}
-
 /** What the listener asks for. */
 export interface Demand {
   /** Runners wanted, those with a job included. */

@@ -8,7 +8,7 @@ import { revisionOfRunner } from "../shared/revision.ts";
 import { budgetPart } from "./budget.ts";
 import { runnerOf } from "./build.ts";
 import type { RetireCall } from "./calls.ts";
-import { heldSlots, ripe } from "./count.ts";
+import { ripe } from "./count.ts";
 import { drain } from "./drain.ts";
 import type { Seen } from "./observe.ts";
 import { MOST_AT_ONCE, type Part, soonest, statusStepOf, until } from "./parts.ts";
@@ -62,9 +62,7 @@ function makingOf(seen: Seen, surge: number, now: Instant): Part {
   const { set, needs, names, census, trouble, waits, revisions, proxy } = seen;
   if (proxy?.problem !== undefined) return { steps: [] };
   const late = ripe(seen.late, waits.lateCreation, now);
-  // Nobody may have asked for the runner that is a trial: it keeps to the limit like any other.
-  const trial = seen.mayTry && heldSlots(census) < (seen.maxRunners ?? Infinity) ? 1 : 0;
-  const wanted = Math.max(trial, Math.max(0, needs.lack) + late.value + surge);
+  const wanted = Math.max(seen.mayTry ? 1 : 0, Math.max(0, needs.lack) + late.value + surge);
   if (wanted === 0) return { steps: [], inMs: late.inMs };
   const allowance = allowanceOf(wanted, census, trouble, waits, now);
   const making = names.slice(0, Math.min(wanted, allowance.count));

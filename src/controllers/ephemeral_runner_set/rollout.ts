@@ -2,7 +2,7 @@
 import { delayOf } from "../../lib/backoff.ts";
 import type { Instant } from "../../lib/clock.ts";
 import type { Waits } from "../shared/waits.ts";
-import { type Census, heldSlots, type Needs } from "./count.ts";
+import type { Census, Needs } from "./count.ts";
 import type { Revisions } from "./observe.ts";
 import type { Trials } from "./trouble.ts";
 
@@ -46,7 +46,8 @@ export function rolloutOf(seen: {
   const isProven = now >= provenAt(trouble, seen.waits);
   if (needs.lack > 0 || freshPending > 0 || census.leaving > 0 || !isProven) return { ...DONE, spared };
   if (excess > 0) return { ...DONE, retire: Math.min(excess, old), spared };
-  const room = maxRunners === undefined ? 0 : maxRunners - heldSlots(census);
+  const held = have + census.busy + census.elsewhere + census.finishing + census.undecided;
+  const room = maxRunners === undefined ? 0 : maxRunners - held;
   const surge = Math.min(wave, old, Math.max(0, room));
   return surge > 0 ? { ...DONE, surge, spared } : { ...DONE, retire: Math.min(wave, old), spared };
 }

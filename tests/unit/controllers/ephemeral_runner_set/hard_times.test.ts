@@ -181,20 +181,3 @@ story(
     assert.equal(world.runners.some(({ metadata }) => metadata.uid === waiting.metadata.uid), false);
   },
 );
-
-story(
-  "a version is refused while others are at their jobs: the trial waits for a slot",
-  { maxRunners: 1 },
-  async (world) => {
-    await idle(world, 2);
-    const [busy, other] = world.idle;
-    world.assign(busy!);
-    world.facts(busy!);
-    await world.clock.advance(5_000);
-    world.exit(other!, 7);
-    world.demand(1, 1);
-    await world.clock.advance(2_400_000);
-    const phases = world.runners.map(({ status }) => status?.phase).sort();
-    assert.deepEqual(phases, ["Outdated", "Running"], "the limit was lowered meanwhile");
-  },
-);
