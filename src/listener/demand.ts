@@ -111,8 +111,10 @@ export class Demand {
       for (let waitMs = this.#waits.quietMs;; waitMs *= 2) {
         if (!this.#suspicious && !wantsReading(this.#state, clock.monotonic())) return;
         await clock.sleep(waitMs, signal);
-        const statistics = await this.read(signal);
-        if (signal.aborted) return;
+        const read = await this.#tried(signal);
+        if (signal.aborted || this.#work.aborted) return;
+        if (!read) continue;
+        const { statistics } = read;
         if (statistics) metrics.statistics(statistics);
         const missed = this.#suspicious && statistics && speaksOfMore(this.#state, statistics, limits());
         this.#suspicious = false;
@@ -121,6 +123,16 @@ export class Demand {
       }
     } catch (error) {
       if (!signal.aborted && !this.#work.aborted) log.warn("the scale set's figures could not be read", { error });
+    }
+  }
+
+  /** A reading that fails is made again: what it was to tell may be a job that waits. */
+  async #tried(signal: AbortSignal): Promise<{ readonly statistics: Statistics | undefined } | undefined> {
+    try {
+      return { statistics: await this.read(signal) };
+    } catch (error) {
+      if (!signal.aborted) this.#deps.log.warn("the scale set's figures could not be read", { error });
+      return undefined;
     }
   }
 

@@ -12,6 +12,7 @@ import { Demand } from "./demand.ts";
 import { factsOf, FactWriter } from "./facts.ts";
 import { LOOP_WAITS, type LoopDeps, type LoopWaits } from "./loop_deps.ts";
 import { OwnSession } from "./own_session.ts";
+import type { Opening } from "./scale.ts";
 import { isLost, mayHaveLost, problemOf } from "./trouble.ts";
 
 /**
@@ -48,6 +49,9 @@ class PollCut extends Error {
 /** A poll that has nothing to tell should last most of a minute. */
 const QUICK_MS = 1_000;
 
+/** Other credentials are tried at once, but no more often than this. */
+const HURRY_MS = 5_000;
+
 /** A new session gets what was lost. */
 function isMissed(error: unknown): boolean {
   return error instanceof PollCut && error.why === "missed";
@@ -76,6 +80,8 @@ class Loop {
   #cut: AbortController | undefined;
   /** The wait after credentials were refused, and whose they were. */
   #refusal: { readonly service: ActionsService; readonly over: AbortController } | undefined;
+  /** On the monotonic clock, when other credentials may be tried without a wait again. */
+  #hurryAt = 0;
   /** Answers in a row that the server knows no acquiring of jobs. */
   #refusedOffers = 0;
   /** On the monotonic clock: until then offers are passed over, and stay in the queue. */
@@ -113,8 +119,8 @@ class Loop {
     const unsubscribe = deps.onChange(() => {
       this.#changed = true;
       this.#cut?.abort(new PollCut("changed", "the limits or the service have changed"));
-      if (this.#refusal?.service !== deps.service()) {
-        this.#refusal?.over.abort(new Error("there are other credentials"));
+      if (this.#refusal && this.#refusal.service !== deps.service() && this.#mayHurry()) {
+        this.#refusal.over.abort(new Error("there are other credentials"));
       }
     });
     deps.metrics.limits(deps.limits());
@@ -134,11 +140,11 @@ class Loop {
   async #open(): Promise<MessageSession | undefined> {
     while (!this.#stop.aborted) {
       try {
-        const { session, openedAt } = await this.#own.open(this.#work);
+        const { session, ...opening } = await this.#own.open(this.#work);
         this.#refusedOffers = 0;
         this.#offersAgainAt = 0;
         this.#undeleted.clear();
-        await this.#begin(session, openedAt);
+        await this.#begin(session, opening);
         return session;
       } catch (error) {
         await this.#trouble(error);
@@ -148,12 +154,12 @@ class Loop {
   }
 
   /** The figures of a session's beginning are as good as a message. */
-  async #begin(session: MessageSession, openedAt: number): Promise<void> {
+  async #begin(session: MessageSession, opening: Opening): Promise<void> {
     const { clock, metrics } = this.#deps;
     const given = session.statistics;
     const statistics = given ?? await this.#demand.read(this.#work);
-    const input = { kind: "session", at: clock.monotonic(), openedAt: given ? openedAt : clock.now() } as const;
-    const step = this.#demand.step({ ...input, statistics });
+    const taken = given ? opening : { ...opening, openedAt: clock.now() };
+    const step = this.#demand.step({ kind: "session", at: clock.monotonic(), statistics, ...taken });
     if (statistics) metrics.statistics(statistics);
     metrics.desired(step.desired);
     await this.#demand.tell(step);
@@ -324,7 +330,8 @@ class Loop {
     const { clock, health, log, onMissing } = this.#deps;
     const service = this.#deps.service();
     const kind = problemOf(error);
-    const areOld = kind === "Unauthorized" && await this.#haveChanged(service);
+    const areOld = kind === "Unauthorized" && await this.#haveChanged(service) && this.#mayHurry();
+    if (this.#stop.aborted) return;
     if (areOld && this.#backoff.failures === 0) {
       this.#backoff.next();
       log.info("credentials were refused and there are others: those are tried at once");
@@ -349,6 +356,14 @@ class Loop {
       // Only a signal ends a sleep: the callers see that they are to end, and other credentials are tried at once.
     });
     this.#refusal = undefined;
+  }
+
+  /** Whether other credentials may be tried without a wait: what looks new again and again would be tried hot. */
+  #mayHurry(): boolean {
+    const now = this.#deps.clock.monotonic();
+    if (now < this.#hurryAt) return false;
+    this.#hurryAt = now + HURRY_MS;
+    return true;
   }
 
   /** Whether there are other credentials by now than those that were refused: a secret that is rotated alarms nobody. */

@@ -1,6 +1,6 @@
 import type { MessageSession } from "../github/service.ts";
-import type { Instant } from "../lib/clock.ts";
 import type { LoopDeps } from "./loop_deps.ts";
+import type { Opening } from "./scale.ts";
 
 /** The session that is ours: at most one lives at a time, and one that we left behind is ended before another is opened. */
 export class OwnSession {
@@ -15,13 +15,14 @@ export class OwnSession {
   }
 
   /**
-   * A new session, and when (wall clock) its figures had come: what happened before is in them, as far as can be known.
+   * A new session, and between when and when (wall clock) its figures were taken.
    * @throws what ActionsService.openSession throws
    */
-  async open(signal: AbortSignal): Promise<{ readonly session: MessageSession; readonly openedAt: Instant }> {
+  async open(signal: AbortSignal): Promise<{ readonly session: MessageSession } & Opening> {
     const { service, scaleSetId, owner, clock, health, metrics, log } = this.#deps;
     if (!this.#recalled) await this.#recall();
     await this.#end(signal);
+    const askedAt = clock.now();
     const session = await service().openSession(scaleSetId, owner, { signal });
     const openedAt = clock.now();
     this.#id = session.id;
@@ -30,7 +31,7 @@ export class OwnSession {
     metrics.sessionOpened();
     log.info("a message session is open", { sessionId: session.id, owner });
     await this.#keep(session.id);
-    return { session, openedAt };
+    return { session, askedAt, openedAt };
   }
 
   /** It can't be used any more; `gone`: the service has said that it lives no longer. */

@@ -47,6 +47,8 @@ export interface ScaleState {
   readonly known: Known;
   /** Events before this wall-clock time are in the session's figures already. */
   readonly countedUntil: number | undefined;
+  /** Events before this one are older than the session itself: so is what is told with them. */
+  readonly oldUntil: number | undefined;
   /** The session has not yet been quiet: what it tells may be older than itself. */
   readonly catchingUp: boolean;
   /** Nothing was left in the queue after the last message: what we counted is complete. */
@@ -74,6 +76,7 @@ export const FRESH: ScaleState = {
   pruned: false,
   known: NOTHING_KNOWN,
   countedUntil: undefined,
+  oldUntil: undefined,
   catchingUp: false,
   drained: false,
   doubt: false,
@@ -84,10 +87,16 @@ export const FRESH: ScaleState = {
   phantom: 0,
 };
 
+/** Between these two, in wall-clock time, a session's figures were taken. */
+export interface Opening {
+  readonly askedAt: number;
+  readonly openedAt: number;
+}
+
 /** What happened. `at` is monotonic time in milliseconds. */
 export type Input =
-  /** A session was opened; `openedAt` is the wall-clock time at which its figures had come. */
-  | { readonly kind: "session"; readonly at: number; readonly openedAt: number; readonly statistics?: Statistics }
+  /** A session was opened: it was asked for then, by the wall clock, and its figures had come. */
+  | ({ readonly kind: "session"; readonly at: number; readonly statistics?: Statistics } & Opening)
   | {
     readonly kind: "message";
     readonly at: number;
@@ -174,7 +183,7 @@ function take(state: ScaleState, input: Input): { after: ScaleState; fresh: read
   const none: readonly JobEvent[] = [];
   switch (input.kind) {
     case "session":
-      return { after: takeSession(state, input.statistics, input.openedAt), fresh: none };
+      return { after: takeSession(state, input.statistics, input), fresh: none };
     case "message":
       return takeMessage(state, input.events, input.isLate ? undefined : input.statistics, input.isLate);
     case "figures":
@@ -186,14 +195,15 @@ function take(state: ScaleState, input: Input): { after: ScaleState; fresh: read
   }
 }
 
-function takeSession(state: ScaleState, statistics: Statistics | undefined, openedAt: number): ScaleState {
+function takeSession(state: ScaleState, statistics: Statistics | undefined, opening: Opening): ScaleState {
   const base = { ...state, drained: false, doubt: false, settled: false, readings: 0, unreadable: false };
   if (!statistics) return { ...base, countedUntil: undefined };
   const figures = countIn(statistics);
   const { totalIdleRunners: idle } = statistics;
   // Messages outlive sessions: what we have counted goes on, and is not thrown away for figures that may lag.
   if (state.figures && !state.catchingUp) return { ...base, figures, idle, countedUntil: undefined };
-  return { ...base, figures, own: figures, idle, countedUntil: openedAt, catchingUp: true };
+  const { askedAt: oldUntil, openedAt: countedUntil } = opening;
+  return { ...base, figures, own: figures, idle, countedUntil, oldUntil, catchingUp: true };
 }
 
 function takeMessage(
@@ -208,8 +218,9 @@ function takeMessage(
   // Clocks differ: once what the session found in the queue has been told, no event is an old one.
   const countedUntil = state.catchingUp ? state.countedUntil : undefined;
   const countable = fresh.filter((event) => !isCounted(event, countedUntil));
-  // A message that holds nothing new is one of the past, and so are its statistics.
-  const stale = told.length > 0 && countable.length === 0;
+  // A message that holds nothing new is one of the past, and so are its statistics. What happened while the session was
+  // being opened may be new.
+  const stale = told.length > 0 && countable.length === 0 && fresh.every((event) => isCounted(event, state.oldUntil));
   // The figures of a younger message hold already what one that was overtaken tells.
   const news = statistics && !stale
     ? { figures: countIn(statistics), idle: statistics.totalIdleRunners }
@@ -226,6 +237,7 @@ function takeMessage(
     drained: false,
     settled: false,
     readings: 0,
+    unreadable: state.unreadable && statistics === undefined,
   };
   return { after, fresh };
 }
@@ -253,10 +265,10 @@ function takeFigures(state: ScaleState, statistics: Statistics | undefined): Sca
 
 /** The jobs that the two figures are made of. */
 function countOf({ figures, own, drained }: ScaleState): Count {
-  if (!figures) return own;
-  const running = Math.max(figures.running, own.running);
+  const running = Math.max(0, own.running, figures?.running ?? 0);
   // While events are still in the queue, jobs that wait by our own count may have started or ended: not used then.
-  const assigned = drained ? Math.max(figures.assigned, own.assigned) : figures.assigned;
+  const isOwn = drained || !figures;
+  const assigned = Math.max(0, figures?.assigned ?? 0, isOwn ? own.assigned : 0);
   return { assigned, running };
 }
 
@@ -323,6 +335,7 @@ function timeOf(event: JobEvent): number | undefined {
   }
 }
 
+/** Below 0 where an end is told before its start, or was not in the figures: a start that comes late must find it so. */
 function countEvents(own: Count, events: readonly JobEvent[]): Count {
   let { assigned, running } = own;
   for (const event of events) {
@@ -334,7 +347,6 @@ function countEvents(own: Count, events: readonly JobEvent[]): Count {
       if (event.runnerId !== 0 || event.runnerName !== "") running--;
     }
   }
-  running = Math.max(0, running);
   return { assigned: Math.max(assigned, running), running };
 }
 

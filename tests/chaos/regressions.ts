@@ -206,4 +206,19 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 467,
     faults: [{ atMs: 265_194, name: "listener crashes before a request", seed: 1_588_207_409 }],
   },
+  {
+    wrong: "a job ended before its start was told, and for half a minute one runner too many was taken to be at work",
+    seed: 11938,
+    faults: [],
+  },
+  {
+    wrong:
+      "figures were null once: the scale set was never read again, and a job told in the wrong order stayed counted",
+    seed: 14187,
+    faults: [
+      { atMs: 640_933, name: "secret rotated", seed: 641_773_135 },
+      { atMs: 1_673_551, name: "limits edited", seed: 595_504_866 },
+      { atMs: 1_677_172, name: "admin token expired", seed: 185_390_015 },
+    ],
+  },
 ];

@@ -1,7 +1,8 @@
 /** Two controllers, one lease: the other takes over soon, and no job sees it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LEASES } from "../../src/k8s/resource.ts";
+import { EPHEMERAL_RUNNERS } from "../../src/api/kinds.ts";
+import { LEASES, PODS, refOf } from "../../src/k8s/resource.ts";
 import { type SimController, SimSystem } from "../support/sim_system.ts";
 
 const holder = (system: SimSystem) => system.objects(LEASES)[0]?.spec?.holderIdentity?.replace(/_.*$/, "");
@@ -65,3 +66,56 @@ test("one who has lost the lease without noticing writes nothing", () =>
     assert.match(leader.end ?? "", /not renewed/);
     system.assertEachJobOnce();
   }));
+
+type Way = (system: SimSystem) => Promise<void>;
+
+/** Ways in which idle runners go, and their pods take their time. */
+const GOING: Readonly<Record<string, Way>> = {
+  "are too many, and the API server refuses patches for a moment": async (system) => {
+    const until = system.clock.monotonic() + 11_500;
+    system.world.network.inject({
+      name: "no patches of runners",
+      matches: ({ method, url }) =>
+        method === "PATCH" && /\/ephemeralrunners\/[^/]+$/.test(url.pathname) && system.clock.monotonic() < until,
+      effect: { kind: "status", status: 503 },
+    });
+    await system.patchScaleSet("linux", { spec: { minRunners: 0 } });
+    await system.run(11_000);
+  },
+  "are deleted by hand": async (system) => {
+    for (const runner of system.runners()) await system.done(system.kubectl.delete(EPHEMERAL_RUNNERS, refOf(runner)));
+  },
+  "are deleted by hand after their pods": async (system) => {
+    for (const pod of system.runnerPods()) await system.done(system.kubectl.delete(PODS, refOf(pod)));
+    for (const runner of system.runners()) await system.done(system.kubectl.delete(EPHEMERAL_RUNNERS, refOf(runner)));
+  },
+};
+
+for (const [way, go] of Object.entries(GOING)) {
+  test(`idle runners ${way}, and their controller is killed: nobody is told of jobs that never were`, () =>
+    SimSystem.story({ listenerMode: "embedded", leaderElection: true, controllers: 2 }, async (system) => {
+      await system.scaleSet("linux", { minRunners: 3, maxRunners: 5 });
+      await system.until(
+        "they run",
+        () => system.runners().filter(({ status }) => status?.phase === "Running").length === 3,
+      );
+      const first = new Set(system.runners().map(({ metadata }) => metadata.uid));
+      await system.run(20_000);
+      system.world.network.inject({
+        name: "nodes take their time",
+        matches: ({ client, method, url }) =>
+          client === "kubelet" && /DELETE|PATCH/.test(method) && /\/pods\//.test(url.pathname),
+        effect: { kind: "slow", ms: 8_000 },
+      });
+      await go(system);
+      await system.run(2_000);
+      assert.ok(system.runners().some(({ metadata }) => first.has(metadata.uid)), "some are still going");
+      system.controllers.find(({ name }) => name === holder(system))!.kill();
+      await system.until(
+        "all have gone",
+        () => system.runners().every(({ metadata }) => !first.has(metadata.uid)),
+        90_000,
+      );
+      assert.deepEqual(system.events().filter(({ reason }) => reason === "RunnerVanished"), []);
+    }));
+}

@@ -5,6 +5,7 @@ import { type AutoscalingRunnerSet, EPHEMERAL_RUNNER_SETS } from "../../src/api/
 import { customResourceDefinitions } from "../../src/api/crd.ts";
 import type { CustomResourceDefinition } from "../../src/api/crd.ts";
 import { referenceDefinitions } from "../support/reference.ts";
+import type { SeenRequest } from "../../src/sim/network.ts";
 import { SIMULATED_PAT } from "../../src/sim/world.ts";
 import { SimSystem, type SystemOptions } from "../support/sim_system.ts";
 
@@ -191,4 +192,31 @@ for (const [name, { reason, bring }] of Object.entries(TROUBLES)) {
     system.assertEachJobOnce();
     assert.deepEqual(system.listenerExits.filter((code) => code !== 0), []);
   });
+}
+
+for (const fails of [false, true]) {
+  const also = fails ? ", and reading the scale set fails once" : "";
+  test(`a job is assigned while the answer to a session's opening is on its way${also}: it is served`, () =>
+    SimSystem.story({ listenerMode: "embedded" }, async (system) => {
+      system.world.service.behaviour.needsAcquire = false;
+      await system.scaleSet("linux", { maxRunners: 5 });
+      for (const controller of system.controllers) controller.kill();
+      await system.run(70_000);
+      system.world.network.inject({
+        name: "a slow answer",
+        matches: ({ method, url }) => method === "POST" && /\/sessions$/.test(url.pathname),
+        effect: { kind: "late-answer", ms: 4_000 },
+      });
+      const { sessions, jobs } = system.world.service.ledger;
+      const before = sessions.length;
+      system.startController();
+      await system.until("the session is open at GitHub", () => sessions.length > before);
+      await system.run(500);
+      const isReading = ({ method, url }: SeenRequest) =>
+        method === "GET" && /\/runnerscalesets\/\d+$/.test(url.pathname);
+      const effect = { kind: "status", status: 400 } as const;
+      if (fails) system.world.network.inject({ name: "a reading fails", matches: isReading, effect, times: 1 });
+      const [job] = system.queueJobs("linux", 1, { durationMs: 5_000 });
+      await system.until("it runs", () => jobs.get(job!)?.startedAt !== undefined, 15_000);
+    }));
 }

@@ -59,7 +59,13 @@ function unregister(seen: Observed, now: Instant): Plan<ScaleSetCall> | undefine
   if (last && fail) {
     const retryAt = isSecretRelated(fail.reason) ? last.at + waits.secretRecheck : github.retryAt;
     const endAt = (since ?? now) + waits.timeBox;
-    if (retryAt > now) return rest("service-failed", Math.min(retryAt, endAt) - now);
+    if (retryAt > now) {
+      const minutes = Math.max(1, Math.ceil((endAt - now) / 60_000));
+      const message = `scale set ${id} can't be deleted yet: ${fail.message}. Tried on for ${minutes} min at most`;
+      const steps = statusSteps(seen, { problem: { reason: fail.reason, message } }, now);
+      const inMs = Math.min(retryAt, endAt) - now;
+      return steps.length > 0 ? act("service-failed", steps, inMs) : rest("service-failed", inMs);
+    }
   }
   const fresh = fail !== undefined && wantsFreshSecrets(fail.reason);
   return act("unregister", perform<ScaleSetCall>({ do: "unregister", source: sourceOf(ars), id, fresh }));

@@ -25,13 +25,11 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   const loss = lossOf(seen);
   if (loss) steps.push(told(seen, loss.reason, `${loss.what}, while it was being deleted${jobOf(seen)}`));
   const outside = outsideOf(seen);
-  if (pod && !pod.isDeleting) {
-    steps.push(removePod(seen));
-    // The pod takes its time: who finds the runner without it after a restart must not think that it went with a job.
-    const takesTime = pod.state.is === "running" || pod.state.is === "starting";
-    if (takesTime && !outside.registration && isHeldFor(seen, FINALIZERS.runnerRegistration)) {
-      steps.push(withoutFinalizers(seen, [FINALIZERS.runnerRegistration]));
-    }
+  if (pod && !pod.isDeleting) steps.push(removePod(seen));
+  // The pod takes its time: who finds the runner without it after a restart must not think that it went with a job.
+  const takesTime = pod && (pod.isDeleting || pod.state.is === "running" || pod.state.is === "starting");
+  if (takesTime && !outside.registration && isHeldFor(seen, FINALIZERS.runnerRegistration)) {
+    steps.push(withoutFinalizers(seen, [FINALIZERS.runnerRegistration]));
   }
   // Before its container has ended, a runner with a job is for GitHub to keep: that is no failure of GitHub's.
   const { endedAt, podlessSince = 0, triedHooks } = seen.memory;

@@ -145,7 +145,7 @@ export function digest(memory: Memory, performance: Performance<Call, Answer>, w
     const count = memory.failure?.call === call ? memory.failure.count + 1 : 1;
     const problem = problemOf(last.error);
     if (call === "release" && problem === "JobStillRunning") memory.saidBusy = true;
-    const wait = Math.max(waitOf(call, problem, count, waits), retryAfterOf(last.error));
+    const wait = Math.max(waitOf(call, problem, count, waits), Math.min(retryAfterOf(last.error), waits.timeBox));
     const since = (count > 1 ? memory.failure?.since : undefined) ?? last.at;
     memory.failure = { call, problem, count, message: messageOf(last.error), retryAt: last.at + wait, since };
     const asked = Math.max(memory.goingSince ?? Infinity, memory.podlessSince ?? 0);

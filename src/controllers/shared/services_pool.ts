@@ -30,8 +30,11 @@ export interface ServicesPoolOptions {
   readonly connect?: typeof connect;
 }
 
-/** Clients that nobody has asked for are dropped when more than this many are known. */
-const KEPT_CLIENTS = 256;
+/**
+ * Clients that nobody has asked for are dropped when more than this many are known: more than there are repositories
+ * with scale sets of their own, for a client that is made anew looks like other credentials to those who wait for them.
+ */
+const KEPT_CLIENTS = 4096;
 
 /**
  * One client per config URL, credentials, proxy and authority, whoever uses it: the admin token is fetched once for

@@ -5,7 +5,7 @@ import type { JobEvent, Statistics } from "../../../src/github/service.ts";
 import { FRESH, type Limits, next, type ScaleState } from "../../../src/listener/scale.ts";
 import { table } from "../../support/table.ts";
 import { assigned, available, cancelled, completed, each, started, stats } from "./events.ts";
-import { type Happening, live, OPENED, QUIET, shown } from "./story.ts";
+import { ASKED, type Happening, live, OPENED, QUIET, shown } from "./story.ts";
 
 table("wanted and running", {
   "nothing to do": { limits: [0, 10], assigned: 0, running: 0, shows: "0/0" },
@@ -115,10 +115,14 @@ table("stories, told in patches", {
   "a new process counts no event that is older than its session": {
     story: [
       { session: stats(50, 50) },
-      { says: each((n) => started(n, { runnerAssignedAt: OPENED - 5 }), 1, 50), stats: stats(50, 0) },
+      { says: each((n) => started(n, { runnerAssignedAt: ASKED - 5 }), 1, 50), stats: stats(50, 0) },
       { says: [assigned(51)], stats: stats(51, 50) },
     ],
     patches: ["50/50 #0", "51/50 #1"],
+  },
+  "assigned while the session was being opened, after its figures were taken: those of the message hold it": {
+    story: [{ session: stats(0) }, { says: [assigned(1, { scaleSetAssignedAt: OPENED - 1_000 })], stats: stats(1) }],
+    patches: ["0/0 #0", "1/0 #1"],
   },
   "no statistics: what we count ourselves": {
     story: [

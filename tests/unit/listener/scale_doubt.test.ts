@@ -62,6 +62,30 @@ table("readings", {
     wants: true,
     shows: "1/1",
   },
+  "an end that is told before its start takes nothing off for good": {
+    story: [
+      QUIET,
+      { empty: true },
+      { says: [assigned(1)], stats: stats(1, 1) },
+      { says: [completed(1)], stats: stats(0) },
+      { says: [started(1)], stats: stats(0) },
+      { empty: true },
+    ],
+    wants: false,
+    shows: "0/0",
+  },
+  "a service that gave no figures once is asked again when its messages have some": {
+    story: [
+      QUIET,
+      { empty: true },
+      { says: [assigned(1)], stats: null },
+      { says: [assigned(1)], stats: null },
+      { read: null },
+      { says: [started(1)], stats: stats(1, 0) },
+    ],
+    wants: true,
+    shows: "1/1",
+  },
   "one that differs from our count is not believed at once": {
     story: [QUIET, { empty: true }, { says: [started(1)], stats: stats(1, 0) }, { read: stats(1, 0) }],
     wants: true,

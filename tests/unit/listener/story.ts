@@ -3,8 +3,9 @@ import type { JobEvent, Statistics } from "../../../src/github/service.ts";
 import { answered, type CountPatch, FRESH, type Limits, next, type ScaleState } from "../../../src/listener/scale.ts";
 import { stats } from "./events.ts";
 
-/** When the session was opened, by the wall clock. */
+/** When the session was open, by the wall clock, and when it was asked for. */
 export const OPENED = Date.UTC(2026, 0, 1, 12);
+export const ASKED = OPENED - 4_000;
 
 /** What happens, in words of the service. */
 export type Happening =
@@ -47,7 +48,13 @@ export function live(
 
 function inputOf(happening: Exclude<Happening, { after: number }>, at: number) {
   if ("session" in happening) {
-    return { kind: "session", at, openedAt: OPENED, statistics: happening.session ?? undefined } as const;
+    return {
+      kind: "session",
+      at,
+      askedAt: ASKED,
+      openedAt: OPENED,
+      statistics: happening.session ?? undefined,
+    } as const;
   }
   if ("says" in happening) {
     const { says: events, stats, isLate } = happening;

@@ -73,7 +73,7 @@ table<Row>("decide", {
       },
     }),
     why: "service-failed",
-    steps: [],
+    steps: ["event ServiceUnavailable", "patch AutoscalingRunnerSet status"],
     again: 4_000,
   },
   "deletion: five minutes are enough": {
@@ -112,7 +112,7 @@ table<Row>("decide", {
       },
     }),
     why: "service-failed",
-    steps: [],
+    steps: ["event ServiceUnavailable", "patch AutoscalingRunnerSet status"],
     again: 1_000,
   },
   "deletion: protected objects, those with our rights last": {

@@ -239,6 +239,14 @@ table<Case>("one runner, being deleted", {
     runner: going({ runnerId: 42 }),
     pod: pod(running(), { deletionTimestamp: at(51) }),
     memory: { registrationGone: true },
+    why: "dismiss",
+    does: ["patch EphemeralRunner"],
+    finalizers: [FINALIZERS.ephemeralRunner],
+  },
+  "deleted, its pod is on its way out, and that its registration is gone is written down": {
+    runner: runner({ runnerId: 42 }, { ...going().metadata, finalizers: [FINALIZERS.ephemeralRunner] }),
+    pod: pod(running(), { deletionTimestamp: at(51) }),
+    memory: { registrationGone: true },
     why: "pod-leaving",
   },
   "deleted, never registered": {
