@@ -330,9 +330,9 @@ class Loop {
     const { clock, health, log, onMissing } = this.#deps;
     const service = this.#deps.service();
     const kind = problemOf(error);
-    const areOld = kind === "Unauthorized" && await this.#haveChanged(service) && this.#mayHurry();
+    const areReplaced = kind === "Unauthorized" && await this.#haveChanged(service) && this.#mayHurry();
     if (this.#stop.aborted) return;
-    if (areOld && this.#backoff.failures === 0) {
+    if (areReplaced && this.#backoff.failures === 0) {
       this.#backoff.next();
       log.info("credentials were refused and there are others: those are tried at once");
       return;
@@ -349,7 +349,7 @@ class Loop {
       log.warn("listening is disturbed", { problem: kind, error, delayMs });
     }
     if (kind === "ScaleSetNotFound") await onMissing?.(this.#work);
-    if (areOld) return;
+    if (areReplaced) return;
     this.#refusal = kind === "Unauthorized" ? { service, over: new AbortController() } : undefined;
     const ends = this.#refusal ? AbortSignal.any([this.#stop, this.#refusal.over.signal]) : this.#stop;
     await clock.sleep(delayMs, ends).catch(() => {
