@@ -51,6 +51,8 @@ export interface ScaleState {
   readonly oldUntil: number | undefined;
   /** The session has not yet been quiet: what it tells may be older than itself. */
   readonly catchingUp: boolean;
+  /** When (monotonic) the session was opened, or its last message came. */
+  readonly heardAt: number;
   /** Nothing was left in the queue after the last message: what we counted is complete. */
   readonly drained: boolean;
   /** A message that was repeated, or may have been, was seen: the scale set is to be read, and what it says is the truth. */
@@ -78,6 +80,7 @@ export const FRESH: ScaleState = {
   countedUntil: undefined,
   oldUntil: undefined,
   catchingUp: false,
+  heardAt: 0,
   drained: false,
   doubt: false,
   settled: false,
@@ -112,6 +115,8 @@ export type Input =
   /** The limits are others. */
   | { readonly kind: "limits"; readonly at: number };
 
+type Of<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
+
 /** What is to be done, in this order. */
 export interface Step {
   readonly state: ScaleState;
@@ -128,6 +133,8 @@ export interface Step {
 }
 
 const PATCH_ID_MAX = 2147483647;
+/** What a session finds in its queue comes at once: after so long without a message it has been told. */
+const QUEUE_IS_TOLD_MS = 10_000;
 /** So many readings of a quiet scale set that differ from what we counted, and the service is right. */
 const READINGS = 4;
 /** Jobs that wait so long while as many runners are idle are no real demand. */
@@ -183,9 +190,9 @@ function take(state: ScaleState, input: Input): { after: ScaleState; fresh: read
   const none: readonly JobEvent[] = [];
   switch (input.kind) {
     case "session":
-      return { after: takeSession(state, input.statistics, input), fresh: none };
+      return { after: takeSession(state, input), fresh: none };
     case "message":
-      return takeMessage(state, input.events, input.isLate ? undefined : input.statistics, input.isLate);
+      return takeMessage(state, input);
     case "figures":
       return { after: takeFigures(state, input.statistics), fresh: none };
     case "empty":
@@ -195,8 +202,8 @@ function take(state: ScaleState, input: Input): { after: ScaleState; fresh: read
   }
 }
 
-function takeSession(state: ScaleState, statistics: Statistics | undefined, opening: Opening): ScaleState {
-  const base = { ...state, drained: false, doubt: false, settled: false, readings: 0, unreadable: false };
+function takeSession(state: ScaleState, { at, statistics, ...opening }: Of<"session">): ScaleState {
+  const base = { ...state, heardAt: at, drained: false, doubt: false, settled: false, readings: 0, unreadable: false };
   if (!statistics) return { ...base, countedUntil: undefined };
   const figures = countIn(statistics);
   const { totalIdleRunners: idle } = statistics;
@@ -208,15 +215,15 @@ function takeSession(state: ScaleState, statistics: Statistics | undefined, open
 
 function takeMessage(
   state: ScaleState,
-  events: readonly JobEvent[],
-  statistics: Statistics | undefined,
-  isLate = false,
+  { at, events, isLate = false, ...input }: Of<"message">,
 ): { after: ScaleState; fresh: readonly JobEvent[] } {
+  const statistics = isLate ? undefined : input.statistics;
   // An offer can be made again, and changes no figure: it is never a repeat.
   const told = events.filter((event) => event.type !== "available");
   const fresh = unseen(state.known, told);
-  // Clocks differ: once what the session found in the queue has been told, no event is an old one.
-  const countedUntil = state.catchingUp ? state.countedUntil : undefined;
+  // Clocks differ, and are set: once what the session found in the queue has been told, no event is an old one.
+  const catchingUp = state.catchingUp && at - state.heardAt < QUEUE_IS_TOLD_MS;
+  const countedUntil = catchingUp ? state.countedUntil : undefined;
   const countable = fresh.filter((event) => !isCounted(event, countedUntil));
   // A message that holds nothing new is one of the past, and so are its statistics. What happened while the session was
   // being opened may be new.
@@ -231,9 +238,11 @@ function takeMessage(
     own: countEvents(state.own, countable),
     known: knowAlso(state.known, fresh.map(keyOf)),
     doubt: state.doubt || isLate || countable.length < told.length ||
-      (state.catchingUp && countable.some((event) => timeOf(event) === undefined)),
+      countable.some((event) => isPast(event, state)) ||
+      (catchingUp && countable.some((event) => timeOf(event) === undefined)),
     // Messages come in their order: what the session found in the queue has been told before an event that is younger.
-    catchingUp: state.catchingUp && countable.every((event) => timeOf(event) === undefined),
+    catchingUp: catchingUp && countable.every((event) => timeOf(event) === undefined),
+    heardAt: at,
     drained: false,
     settled: false,
     readings: 0,
@@ -311,7 +320,22 @@ function unseen(known: Known, events: readonly JobEvent[]): readonly JobEvent[] 
 /** What makes an event the same as another one: messages have ids, but those can start again. */
 function keyOf(event: JobEvent): string {
   const runner = "runnerId" in event ? event.runnerId : 0;
-  return `${event.jobId || `#${event.requestId}`} ${event.type} ${runner}`;
+  return event.type === "completed" ? endOf(event) : `${jobOf(event)} ${event.type} ${runner}`;
+}
+
+/** The key of the end of an event's job. */
+function endOf(event: JobEvent): string {
+  return `${jobOf(event)} completed`;
+}
+
+function jobOf({ jobId, requestId }: JobEvent): string {
+  return jobId || `#${requestId}`;
+}
+
+/** Whether an event that counts may be in the figures all the same: by its time, or because its job has ended. */
+function isPast(event: JobEvent, state: ScaleState): boolean {
+  if (state.catchingUp && isCounted(event, state.countedUntil)) return true;
+  return event.type !== "completed" && knows(state.known, endOf(event));
 }
 
 /** Whether the session's figures hold the event already, because it is older than the session. */

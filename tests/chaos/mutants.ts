@@ -145,7 +145,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an event older than its session counts",
     file: SCALE,
-    find: "  const countedUntil = state.catchingUp ? state.countedUntil : undefined;\n",
+    find: "  const countedUntil = catchingUp ? state.countedUntil : undefined;\n",
     put: "  const countedUntil = undefined;\n",
   },
   {

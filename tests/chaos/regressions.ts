@@ -221,4 +221,20 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 1_677_172, name: "admin token expired", seed: 185_390_015 },
     ],
   },
+  {
+    wrong: "an assignment that had got lost came again long after its job had ended: a runner too many, for ever",
+    seed: 20376,
+    faults: [
+      { atMs: 1_397_643, name: "github message lost on the way", seed: 1_783_366_729 },
+      { atMs: 1_574_331, name: "session taken by another", seed: 1_672_776_993 },
+    ],
+  },
+  {
+    wrong:
+      "a clock was set back in the first poll of a session: a job's start was taken for an old one, and a runner made",
+    seed: 20736,
+    faults: [
+      { atMs: 17_010, name: "clock jumps", seed: 155_444_893 },
+    ],
+  },
 ];

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { next, PHANTOM_AFTER_MS, wantsReading } from "../../../src/listener/scale.ts";
 import { table } from "../../support/table.ts";
 import { assigned, completed, started, stats } from "./events.ts";
-import { type Happening, live, QUIET, shown } from "./story.ts";
+import { type Happening, live, OPENED, QUIET, shown } from "./story.ts";
 
 table("readings", {
   "none when the figures agree": {
@@ -69,10 +69,29 @@ table("readings", {
       { says: [assigned(1)], stats: stats(1, 1) },
       { says: [completed(1)], stats: stats(0) },
       { says: [started(1)], stats: stats(0) },
-      { empty: true },
     ],
-    wants: false,
+    wants: true,
     shows: "0/0",
+  },
+  "an assignment that got lost on its way comes again when its job has long ended": {
+    story: [
+      QUIET,
+      { empty: true },
+      { says: [started(1)], stats: stats(1, 1) },
+      { says: [completed(1)], stats: stats(0) },
+      { session: stats(0) },
+      { says: [assigned(1)], stats: stats(1) },
+    ],
+    wants: true,
+  },
+  "the clock was set back after the session had been opened: what comes long after counts, and is looked up": {
+    story: [
+      { session: stats(1, 0) },
+      { after: 20_000 },
+      { says: [started(1, { runnerAssignedAt: OPENED - 7_200_000 })], stats: stats(1, 1) },
+    ],
+    wants: true,
+    shows: "1/1",
   },
   "a service that gave no figures once is asked again when its messages have some": {
     story: [
