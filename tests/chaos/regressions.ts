@@ -237,4 +237,19 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 17_010, name: "clock jumps", seed: 155_444_893 },
     ],
   },
+  {
+    wrong: "a new leader that saw an old listener wrote anew since when it was not ready",
+    seed: 17508,
+    faults: [
+      { atMs: 2_320, name: "paused for a while", seed: 817_903_272 },
+      { atMs: 103_667, name: "watch cut", seed: 151_785_365 },
+      { atMs: 277_390, name: "statistics late", seed: 1_054_179_132 },
+      { atMs: 401_213, name: "watch late", seed: 2_014_145_074 },
+      { atMs: 692_220, name: "watch cut", seed: 1_953_516_901 },
+      { atMs: 747_352, name: "controller killed", seed: 1_891_162_356 },
+      { atMs: 811_925, name: "controller crashes before an answer", seed: 338_538_353 },
+      { atMs: 906_906, name: "watch gone 410", seed: 1_612_092_027 },
+      { atMs: 1_281_705, name: "api server restarts", seed: 1_346_445_316 },
+    ],
+  },
 ];

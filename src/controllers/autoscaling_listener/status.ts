@@ -3,7 +3,7 @@ import { AUTOSCALING_LISTENERS, type AutoscalingListenerStatus } from "../../api
 import { refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { patch, type Step } from "../../runtime/plan.ts";
-import { conditionsOf, type Saying } from "../shared/conditions.ts";
+import { conditionsOf, heldTo, type Saying } from "../shared/conditions.ts";
 import { same } from "../shared/drift.ts";
 import type { Problem } from "../shared/problems.ts";
 import type { Observed } from "./observe.ts";
@@ -33,9 +33,8 @@ export function statusSteps({ listener }: Observed, standing: Standing, now: Ins
   };
   if (same(listener.status, { ...listener.status, ...wanted })) return [];
   // The whole status each time: where fields are dropped, a repetition can be told as one (see execute.ts).
-  return [
-    patch(AUTOSCALING_LISTENERS, refOf(listener), { status: wanted }, { subresource: "status", goneIsDone: true }),
-  ];
+  const body = { ...heldTo(listener, wanted), status: wanted };
+  return [patch(AUTOSCALING_LISTENERS, refOf(listener), body, { subresource: "status", goneIsDone: true })];
 }
 
 function phantom(jobs: number): Saying[] {

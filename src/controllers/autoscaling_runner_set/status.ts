@@ -8,7 +8,7 @@ import { LABELS } from "../../api/names.ts";
 import { refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { patch, type Step } from "../../runtime/plan.ts";
-import { conditionNamed, conditionsOf, type Saying } from "../shared/conditions.ts";
+import { conditionNamed, conditionsOf, heldTo, type Saying } from "../shared/conditions.ts";
 import { same } from "../shared/drift.ts";
 import type { Problem } from "../shared/problems.ts";
 import type { Observed } from "./observe.ts";
@@ -31,7 +31,7 @@ export function statusSteps(seen: Observed, standing: Standing, now: Instant): S
   steps.push(...event ? [event] : standing.pending ? [] : listenerEvents(seen));
   if (!same(ars.status, { ...ars.status, ...wanted })) {
     // The whole status each time: where fields are dropped, a repetition can be told as one (see execute.ts).
-    const body = { status: wanted };
+    const body = { ...heldTo(ars, wanted), status: wanted };
     steps.push(patch(AUTOSCALING_RUNNER_SETS, refOf(ars), body, { subresource: "status", goneIsDone: true }));
   }
   return steps;

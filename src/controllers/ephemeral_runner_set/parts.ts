@@ -3,7 +3,7 @@ import { EPHEMERAL_RUNNER_SETS } from "../../api/kinds.ts";
 import { refOf } from "../../k8s/resource.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { type EventStep, patch, type Step } from "../../runtime/plan.ts";
-import { conditionNamed } from "../shared/conditions.ts";
+import { conditionNamed, heldTo } from "../shared/conditions.ts";
 import type { RetireCall } from "./calls.ts";
 import type { Seen } from "./observe.ts";
 import { RUNNERS_WAITING, statusOf, statusPatch } from "./status.ts";
@@ -24,7 +24,8 @@ export function statusStepOf(seen: Seen, now: Instant): Part {
   if (!body) return { steps: [] };
   const due = set.status?.currentReplicas === undefined ? now : (seen.statusSince ?? now) + waits.setStatus;
   if (now < due) return { steps: [], inMs: due - now };
-  const steps = [patch(EPHEMERAL_RUNNER_SETS, refOf(set), body, { subresource: "status", goneIsDone: true })];
+  const held = { ...heldTo(set, body.status), ...body };
+  const steps = [patch(EPHEMERAL_RUNNER_SETS, refOf(set), held, { subresource: "status", goneIsDone: true })];
   return { steps: [...steps, ...waitingEvent(seen)] };
 }
 

@@ -9,6 +9,23 @@ export type Saying = Pick<Condition, "type" | "status" | "reason" | "message">;
 const LONGEST_MESSAGE = 1024;
 
 /**
+ * What a status patch is to hold on to: a condition that becomes another is told against the version that was seen. One
+ * that was seen too late, by a new leader say, would have its time of change written anew.
+ */
+export function heldTo(
+  { metadata, status }: { readonly metadata: { readonly resourceVersion: string }; readonly status?: Conditioned },
+  wanted: Conditioned | undefined,
+): { readonly metadata?: { readonly resourceVersion: string } } {
+  const before = status?.conditions;
+  const changes = before && wanted?.conditions?.some((one) => conditionNamed(before, one.type)?.status !== one.status);
+  return changes ? { metadata: { resourceVersion: metadata.resourceVersion } } : {};
+}
+
+interface Conditioned {
+  readonly conditions?: readonly Condition[];
+}
+
+/**
  * The conditions of an object of which all of `sayings` is now true. Conditions that others wrote stay; those named in
  * `over` and not said any more go.
  */
