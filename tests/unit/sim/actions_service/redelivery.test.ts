@@ -34,7 +34,7 @@ test("a message that nobody deletes comes again in time, whatever the fractions 
       await clock.advance(100);
       const delivered = got!;
       got = undefined;
-      await clock.advance(between % DEFAULT_BEHAVIOUR.redeliverMs);
+      await clock.advance(between % (DEFAULT_BEHAVIOUR.redeliverMs - 1_000)); // before it is due
       queue.next(0);
       tries = 0;
       await clock.advance(DEFAULT_BEHAVIOUR.redeliverMs + 5);
