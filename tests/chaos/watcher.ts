@@ -27,6 +27,8 @@ const OURS: readonly string[] = [
 ];
 /** The fault "statistics too high" counts so many jobs too many at most. */
 const MOST_PHANTOMS = 3;
+/** For so long clean-up at GitHub is tried. */
+const TIME_BOX_MS = 300_000;
 /** What happens while a scale set is read may be in the figures and told again, until they have been read some more. */
 const BLURRED_MS = 15_000;
 /** A listener reads its scale set when the queue has been quiet; a controller that begins may do so at once. */
@@ -41,6 +43,8 @@ export class Watcher {
   violation: string | undefined;
   /** Requests by `client METHOD path`, while somebody counts. */
   counted: Map<string, number> | undefined;
+  /** Since when (monotonic) objects have been going or failed, by UID. */
+  readonly #goingSince = new Map<string, number>();
   /** When a scale set was last read, by its id. */
   readonly #readAt = new Map<number, number>();
   readonly #system: ChaosSystem;
@@ -88,7 +92,7 @@ export class Watcher {
 
   /** Somebody has written a line into a log. */
   line(text: string): void {
-    const told = /WARN event .*kind=EphemeralRunner .*name=(\S+) reason=/.exec(text)?.[1];
+    const told = /WARN event .*kind=EphemeralRunner .*name=(\S+) reason=(?!CleanupIncomplete)/.exec(text)?.[1];
     if (told !== undefined) this.reported.add(told);
     if (SECRETS_LOOK_LIKE.some((secret) => text.includes(secret))) this.#broken(`a log line holds a secret: ${text}`);
   }
@@ -116,6 +120,10 @@ export class Watcher {
     if (plural === PODS.plural && after) return this.#podChanged(before, after);
     if (!CUSTOM.includes(plural)) return;
     if (after) {
+      const { phase } = (after.status ?? {}) as { phase?: string };
+      const isGoing = after.metadata.deletionTimestamp !== undefined || /^(Failed|Outdated)$/.test(phase ?? "");
+      const { uid } = after.metadata;
+      if (isGoing && !this.#goingSince.has(uid)) this.#goingSince.set(uid, this.#system.clock.monotonic());
       this.#conditions(before, after);
       this.#secretFree(after);
     }
@@ -176,9 +184,15 @@ export class Watcher {
     if (!had(before) || had(after)) return;
     const name = before!.metadata.name;
     const left = this.#system.world.service.registrations().find((one) => one.name === name);
-    if (left && !left.busy && !this.reported.has(name) && !this.#isWarnedOf(name)) {
+    if (left && !left.busy && !this.reported.has(name) && !(this.#isWarnedOf(name) && this.#hasWaited(before!))) {
       this.#broken(`runner ${name} lost its finalizer while its registration was there`);
     }
+  }
+
+  /** GitHub is given up after five minutes of a runner's going or having failed, or of its set's going. */
+  #hasWaited({ metadata: { uid, ownerReferences = [] } }: Obj): boolean {
+    const since = [uid, ...ownerReferences.map((owner) => owner.uid)].flatMap((one) => this.#goingSince.get(one) ?? []);
+    return this.#system.clock.monotonic() - Math.min(...since) >= TIME_BOX_MS - 1_000;
   }
 
   #isWarnedOf(name: string): boolean {
