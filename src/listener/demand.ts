@@ -122,7 +122,7 @@ export class Demand {
         await this.apply({ kind: "figures", at: clock.monotonic(), statistics });
       }
     } catch (error) {
-      if (!signal.aborted && !this.#work.aborted) log.warn("the scale set's figures could not be read", { error });
+      if (!signal.aborted && !this.#work.aborted) log.error("figures that were read could not be used", { error });
     }
   }
 

@@ -4,10 +4,11 @@
  * is waited for, with growing delays, and said in its LoopHealth.
  */
 import { ServiceError } from "../github/errors.ts";
-import type { ActionsService, Message, MessageSession } from "../github/service.ts";
+import type { Message, MessageSession } from "../github/service.ts";
 import { unlessAborted } from "../lib/abort.ts";
 import { Backoff } from "../lib/backoff.ts";
 import { messageOf } from "../lib/errors.ts";
+import { Credentials } from "./credentials.ts";
 import { Demand } from "./demand.ts";
 import { factsOf, FactWriter } from "./facts.ts";
 import { LOOP_WAITS, type LoopDeps, type LoopWaits } from "./loop_deps.ts";
@@ -49,9 +50,6 @@ class PollCut extends Error {
 /** A poll that has nothing to tell should last most of a minute. */
 const QUICK_MS = 1_000;
 
-/** Other credentials are tried at once, but no more often than this. */
-const HURRY_MS = 5_000;
-
 /** A new session gets what was lost. */
 function isMissed(error: unknown): boolean {
   return error instanceof PollCut && error.why === "missed";
@@ -76,12 +74,9 @@ class Loop {
   readonly #hurried: Backoff;
   readonly #demand: Demand;
   readonly #own: OwnSession;
+  readonly #credentials: Credentials;
   #changed = false;
   #cut: AbortController | undefined;
-  /** The wait after credentials were refused, and whose they were. */
-  #refusal: { readonly service: ActionsService; readonly over: AbortController } | undefined;
-  /** On the monotonic clock, when other credentials may be tried without a wait again. */
-  #hurryAt = 0;
   /** Answers in a row that the server knows no acquiring of jobs. */
   #refusedOffers = 0;
   /** On the monotonic clock: until then offers are passed over, and stay in the queue. */
@@ -101,6 +96,7 @@ class Loop {
     this.#offers = new Backoff(waits.offers, deps.random);
     this.#demand = new Demand(deps, waits, work);
     this.#own = new OwnSession(deps);
+    this.#credentials = new Credentials(deps, waits, stop);
     this.#facts = new FactWriter({
       kube: deps.kube,
       namespace: deps.runnerSet.namespace,
@@ -119,9 +115,7 @@ class Loop {
     const unsubscribe = deps.onChange(() => {
       this.#changed = true;
       this.#cut?.abort(new PollCut("changed", "the limits or the service have changed"));
-      if (this.#refusal && this.#refusal.service !== deps.service() && this.#mayHurry()) {
-        this.#refusal.over.abort(new Error("there are other credentials"));
-      }
+      this.#credentials.changed();
     });
     deps.metrics.limits(deps.limits());
     try {
@@ -330,7 +324,8 @@ class Loop {
     const { clock, health, log, onMissing } = this.#deps;
     const service = this.#deps.service();
     const kind = problemOf(error);
-    const areReplaced = kind === "Unauthorized" && await this.#haveChanged(service) && this.#mayHurry();
+    const isRefused = kind === "Unauthorized";
+    const areReplaced = isRefused && await this.#credentials.areReplaced(service);
     if (this.#stop.aborted) return;
     if (areReplaced && this.#backoff.failures === 0) {
       this.#backoff.next();
@@ -350,29 +345,8 @@ class Loop {
     }
     if (kind === "ScaleSetNotFound") await onMissing?.(this.#work);
     if (areReplaced) return;
-    this.#refusal = kind === "Unauthorized" ? { service, over: new AbortController() } : undefined;
-    const ends = this.#refusal ? AbortSignal.any([this.#stop, this.#refusal.over.signal]) : this.#stop;
-    await clock.sleep(delayMs, ends).catch(() => {
-      // Only a signal ends a sleep: the callers see that they are to end, and other credentials are tried at once.
-    });
-    this.#refusal = undefined;
-  }
-
-  /** Whether other credentials may be tried without a wait: what looks new again and again would be tried hot. */
-  #mayHurry(): boolean {
-    const now = this.#deps.clock.monotonic();
-    if (now < this.#hurryAt) return false;
-    this.#hurryAt = now + HURRY_MS;
-    return true;
-  }
-
-  /** Whether there are other credentials by now than those that were refused: a secret that is rotated alarms nobody. */
-  async #haveChanged(refused: ActionsService): Promise<boolean> {
-    const { clock, onRefused } = this.#deps;
-    const read = new AbortController();
-    void onRefused?.().finally(() => read.abort(new Error("the credentials have been read")));
-    if (onRefused) await clock.sleep(this.#waits.rereadMs, AbortSignal.any([this.#stop, read.signal])).catch(() => {});
-    return this.#deps.service() !== refused;
+    if (isRefused) return await this.#credentials.wait(delayMs, service);
+    await clock.sleep(delayMs, this.#stop).catch(() => {}); // rejects only on abort, which the callers see
   }
 
   /** The session is gone or its door is shut: another one is opened, the first time at once. */

@@ -8,18 +8,13 @@
  * to be read, and in the end the service is believed.
  */
 import type { JobEvent, Statistics } from "../github/service.ts";
+import { type Count, countEvents, endOf, isBefore, keyOf, offers, timeOf } from "./job_events.ts";
 import { knowAlso, type Known, knows, NOTHING_KNOWN } from "./known.ts";
 
 export interface Limits {
   readonly minRunners: number;
   /** 0: nothing new is taken, what the service has already given is served. */
   readonly maxRunners: number;
-}
-
-/** Jobs that the scale set has, and those of them that run. */
-interface Count {
-  readonly assigned: number;
-  readonly running: number;
 }
 
 /** What the runner set is told; 0 as `patchID` lets it take away a surplus at once. */
@@ -45,10 +40,8 @@ export interface ScaleState {
   /** The runner set's CRD drops `runningJobs`: the last answer came back without it. */
   readonly pruned: boolean;
   readonly known: Known;
-  /** Events before this wall-clock time are in the session's figures already. */
-  readonly countedUntil: number | undefined;
-  /** Events before this one are older than the session itself: so is what is told with them. */
-  readonly oldUntil: number | undefined;
+  /** When the session was opened from whose figures counting began. */
+  readonly opening: Opening | undefined;
   /** The session has not yet been quiet: what it tells may be older than itself. */
   readonly catchingUp: boolean;
   /** When (monotonic) the session was opened, or its last message came. */
@@ -77,8 +70,7 @@ export const FRESH: ScaleState = {
   patches: 0,
   pruned: false,
   known: NOTHING_KNOWN,
-  countedUntil: undefined,
-  oldUntil: undefined,
+  opening: undefined,
   catchingUp: false,
   heardAt: 0,
   drained: false,
@@ -90,7 +82,10 @@ export const FRESH: ScaleState = {
   phantom: 0,
 };
 
-/** Between these two, in wall-clock time, a session's figures were taken. */
+/**
+ * Between these two, in wall-clock time, a session's figures were taken: events before `openedAt` are in them, as far as
+ * can be known; those before `askedAt` are older than the session itself, and so is what is told with them.
+ */
 export interface Opening {
   readonly askedAt: number;
   readonly openedAt: number;
@@ -202,15 +197,14 @@ function take(state: ScaleState, input: Input): { after: ScaleState; fresh: read
   }
 }
 
-function takeSession(state: ScaleState, { at, statistics, ...opening }: Of<"session">): ScaleState {
+function takeSession(state: ScaleState, { at, statistics, askedAt, openedAt }: Of<"session">): ScaleState {
   const base = { ...state, heardAt: at, drained: false, doubt: false, settled: false, readings: 0, unreadable: false };
-  if (!statistics) return { ...base, countedUntil: undefined };
+  if (!statistics) return { ...base, opening: undefined };
   const figures = countIn(statistics);
   const { totalIdleRunners: idle } = statistics;
   // Messages outlive sessions: what we have counted goes on, and is not thrown away for figures that may lag.
-  if (state.figures && !state.catchingUp) return { ...base, figures, idle, countedUntil: undefined };
-  const { askedAt: oldUntil, openedAt: countedUntil } = opening;
-  return { ...base, figures, own: figures, idle, countedUntil, oldUntil, catchingUp: true };
+  if (state.figures && !state.catchingUp) return { ...base, figures, idle, opening: undefined };
+  return { ...base, figures, own: figures, idle, opening: { askedAt, openedAt }, catchingUp: true };
 }
 
 function takeMessage(
@@ -223,11 +217,12 @@ function takeMessage(
   const fresh = unseen(state.known, told);
   // Clocks differ, and are set: once what the session found in the queue has been told, no event is an old one.
   const catchingUp = state.catchingUp && at - state.heardAt < QUEUE_IS_TOLD_MS;
-  const countedUntil = catchingUp ? state.countedUntil : undefined;
-  const countable = fresh.filter((event) => !isCounted(event, countedUntil));
+  const countedUntil = catchingUp ? state.opening?.openedAt : undefined;
+  const countable = fresh.filter((event) => !isBefore(event, countedUntil));
   // A message that holds nothing new is one of the past, and so are its statistics. What happened while the session was
   // being opened may be new.
-  const stale = told.length > 0 && countable.length === 0 && fresh.every((event) => isCounted(event, state.oldUntil));
+  const stale = told.length > 0 && countable.length === 0 &&
+    fresh.every((event) => isBefore(event, state.opening?.askedAt));
   // The figures of a younger message hold already what one that was overtaken tells.
   const news = statistics && !stale
     ? { figures: countIn(statistics), idle: statistics.totalIdleRunners }
@@ -317,69 +312,12 @@ function unseen(known: Known, events: readonly JobEvent[]): readonly JobEvent[] 
   });
 }
 
-/** What makes an event the same as another one: messages have ids, but those can start again. */
-function keyOf(event: JobEvent): string {
-  const runner = "runnerId" in event ? event.runnerId : 0;
-  return event.type === "completed" ? endOf(event) : `${jobOf(event)} ${event.type} ${runner}`;
-}
-
-/** The key of the end of an event's job. */
-function endOf(event: JobEvent): string {
-  return `${jobOf(event)} completed`;
-}
-
-function jobOf({ jobId, requestId }: JobEvent): string {
-  return jobId || `#${requestId}`;
-}
-
 /** Whether an event that counts may be in the figures all the same: by its time, or because its job has ended. */
 function isPast(event: JobEvent, state: ScaleState): boolean {
-  if (state.catchingUp && isCounted(event, state.countedUntil)) return true;
+  if (state.catchingUp && isBefore(event, state.opening?.openedAt)) return true;
   return event.type !== "completed" && knows(state.known, endOf(event));
-}
-
-/** Whether the session's figures hold the event already, because it is older than the session. */
-function isCounted(event: JobEvent, countedUntil: number | undefined): boolean {
-  const at = timeOf(event);
-  if (countedUntil === undefined || at === undefined) return false;
-  // A time in whole seconds may have lost up to one.
-  return at + (at % 1000 === 0 ? 1000 : 0) < countedUntil;
-}
-
-function timeOf(event: JobEvent): number | undefined {
-  switch (event.type) {
-    case "available":
-      return undefined;
-    case "assigned":
-      return event.scaleSetAssignedAt ?? event.queuedAt;
-    case "started":
-      return event.runnerAssignedAt;
-    case "completed":
-      return event.finishedAt;
-  }
-}
-
-/** Below 0 where an end is told before its start, or was not in the figures: a start that comes late must find it so. */
-function countEvents(own: Count, events: readonly JobEvent[]): Count {
-  let { assigned, running } = own;
-  for (const event of events) {
-    if (event.type === "assigned") assigned++;
-    if (event.type === "started") running++;
-    if (event.type === "completed") {
-      assigned--;
-      // A job that was cancelled while it waited never had a runner.
-      if (event.runnerId !== 0 || event.runnerName !== "") running--;
-    }
-  }
-  return { assigned: Math.max(assigned, running), running };
 }
 
 function countIn(statistics: Statistics): Count {
   return { assigned: statistics.totalAssignedJobs, running: statistics.totalRunningJobs };
-}
-
-/** The jobs that can be asked for. */
-function offers(events: readonly JobEvent[]): readonly number[] {
-  const ids = events.filter((event) => event.type === "available").map((event) => event.requestId);
-  return [...new Set(ids.filter((id) => id !== 0))];
 }

@@ -145,7 +145,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an event older than its session counts",
     file: SCALE,
-    find: "  const countedUntil = catchingUp ? state.countedUntil : undefined;\n",
+    find: "  const countedUntil = catchingUp ? state.opening?.openedAt : undefined;\n",
     put: "  const countedUntil = undefined;\n",
   },
   {

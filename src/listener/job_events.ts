@@ -1,0 +1,66 @@
+/** What events of jobs say: of which job, of when, and what they change. Pure. */
+import type { JobEvent } from "../github/service.ts";
+
+/** Jobs that the scale set has, and those of them that run. */
+export interface Count {
+  readonly assigned: number;
+  readonly running: number;
+}
+
+/** What is so after these events. Below 0 where an end is told before its start, or was not in the figures: a start that comes late must find it so. */
+export function countEvents(own: Count, events: readonly JobEvent[]): Count {
+  let { assigned, running } = own;
+  for (const event of events) {
+    if (event.type === "assigned") assigned++;
+    if (event.type === "started") running++;
+    if (event.type === "completed") {
+      assigned--;
+      // A job that was cancelled while it waited never had a runner.
+      if (event.runnerId !== 0 || event.runnerName !== "") running--;
+    }
+  }
+  return { assigned: Math.max(assigned, running), running };
+}
+
+/** The jobs that can be asked for. */
+export function offers(events: readonly JobEvent[]): readonly number[] {
+  const ids = events.filter((event) => event.type === "available").map((event) => event.requestId);
+  return [...new Set(ids.filter((id) => id !== 0))];
+}
+
+/** What makes an event the same as another one: messages have ids, but those can start again. */
+export function keyOf(event: JobEvent): string {
+  const runner = "runnerId" in event ? event.runnerId : 0;
+  return event.type === "completed" ? endOf(event) : `${jobOf(event)} ${event.type} ${runner}`;
+}
+
+/** The key of the end of an event's job. */
+export function endOf(event: JobEvent): string {
+  return `${jobOf(event)} completed`;
+}
+
+function jobOf({ jobId, requestId }: JobEvent): string {
+  return jobId || `#${requestId}`;
+}
+
+/** Whether the event says that it happened before a moment (wall clock, ms); not without a time, nor without a moment. */
+export function isBefore(event: JobEvent, moment: number | undefined): boolean {
+  const at = timeOf(event);
+  if (moment === undefined || at === undefined) return false;
+  // A time in whole seconds may have lost up to one.
+  return at + (at % 1000 === 0 ? 1000 : 0) < moment;
+}
+
+/** When it happened (wall clock, ms), as far as it says. */
+export function timeOf(event: JobEvent): number | undefined {
+  switch (event.type) {
+    case "available":
+      return undefined;
+    case "assigned":
+      return event.scaleSetAssignedAt ?? event.queuedAt;
+    case "started":
+      return event.runnerAssignedAt;
+    case "completed":
+      return event.finishedAt;
+  }
+}
