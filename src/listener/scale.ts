@@ -128,7 +128,10 @@ export interface Step {
 }
 
 const PATCH_ID_MAX = 2147483647;
-/** What a session finds in its queue comes at once: after so long without a message it has been told. */
+/**
+ * What a session finds in its queue comes at once, and no event is told later than this: after so long without a message
+ * the queue has been told.
+ */
 const QUEUE_IS_TOLD_MS = 10_000;
 /** So many readings of a quiet scale set that differ from what we counted, and the service is right. */
 const READINGS = 4;
@@ -235,8 +238,9 @@ function takeMessage(
     doubt: state.doubt || isLate || countable.length < told.length ||
       countable.some((event) => isPast(event, state)) ||
       (catchingUp && countable.some((event) => timeOf(event) === undefined)),
-    // Messages come in their order: what the session found in the queue has been told before an event that is younger.
-    catchingUp: catchingUp && countable.every((event) => timeOf(event) === undefined),
+    // Messages come nearly in the order of what they tell: before an event that is this much younger than the session,
+    // what it found in the queue has been told, and what was told late too.
+    catchingUp: catchingUp && !countable.some((event) => isLongAfter(event, state.opening?.openedAt)),
     heardAt: at,
     drained: false,
     settled: false,
@@ -316,6 +320,12 @@ function unseen(known: Known, events: readonly JobEvent[]): readonly JobEvent[] 
 function isPast(event: JobEvent, state: ScaleState): boolean {
   if (state.catchingUp && isBefore(event, state.opening?.openedAt)) return true;
   return event.type !== "completed" && knows(state.known, endOf(event));
+}
+
+/** Whether an event is so much younger than the session that no older one can come after it. */
+function isLongAfter(event: JobEvent, openedAt: number | undefined): boolean {
+  const at = timeOf(event);
+  return at !== undefined && openedAt !== undefined && at >= openedAt + QUEUE_IS_TOLD_MS;
 }
 
 function countIn(statistics: Statistics): Count {

@@ -75,6 +75,8 @@ export class ChaosSystem {
   readonly #metrics: Metrics[] = [];
   #names = 0;
   #closed = false;
+  /** Controllers that have ended and are not yet started again. */
+  #away = 0;
 
   get plan(): WorldPlan {
     return this.#options.plan;
@@ -182,7 +184,17 @@ export class ChaosSystem {
     running.process.kill();
     this.ends.set(`${running.role} ${why}`, (this.ends.get(`${running.role} ${why}`) ?? 0) + 1);
     this.world.timeline.add(`-- ${running.name} has ended: ${why}`);
-    if (running.role === "controller" && !this.#closed) this.clock.after(awayMs, () => this.startController());
+    if (running.role !== "controller" || this.#closed) return;
+    this.#away++;
+    this.clock.after(awayMs, () => {
+      this.#away--;
+      this.startController();
+    });
+  }
+
+  /** Whether all controllers are there, or have been started at least. */
+  get isComplete(): boolean {
+    return this.#away === 0;
   }
 
   /** kill -9. @param awayMs until another one is started, if it is a controller */

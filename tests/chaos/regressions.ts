@@ -252,4 +252,19 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 1_281_705, name: "api server restarts", seed: 1_346_445_316 },
     ],
   },
+  {
+    wrong: "a start that was told late, after an end that was younger than the session, was counted twice",
+    seed: 23054,
+    faults: [
+      { atMs: 335_024, name: "controller crashes before an answer", seed: 927_315_155 },
+      { atMs: 556_905, name: "controller crashes before a request", seed: 1_402_186_993 },
+    ],
+  },
+  {
+    wrong: "what no controller was there to do was waited for no longer than if there had been one (the check's fault)",
+    seed: 23515,
+    faults: [
+      { atMs: 1_584_791, name: "no controller for minutes, and a runner deleted by hand", seed: 2_082_233_882 },
+    ],
+  },
 ];

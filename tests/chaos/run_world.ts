@@ -144,6 +144,8 @@ class Story {
     world.timeline.add("-- faults stop");
     world.faults.stop();
     for (const { process } of this.#system.running) process.spare();
+    // The one fault that goes on: what is waited for from here on needs somebody to do it.
+    while (!this.#system.isComplete) if (await this.#pass(LOOK_EVERY_MS)) return undefined;
     return undefined;
   }
 

@@ -120,6 +120,14 @@ table("stories, told in patches", {
     ],
     patches: ["50/50 #0", "51/50 #1"],
   },
+  "a start that is told late, after an end that is younger than the session: it is in its figures": {
+    story: [
+      { session: stats(3, 3) },
+      { says: [completed(1, { finishedAt: OPENED + 1_000 })], stats: stats(2, 2) },
+      { says: [started(2, { runnerAssignedAt: ASKED - 500 })], stats: stats(2, 1) },
+    ],
+    patches: ["3/3 #0", "2/2 #1"],
+  },
   "assigned while the session was being opened, after its figures were taken: those of the message hold it": {
     story: [{ session: stats(0) }, { says: [assigned(1, { scaleSetAssignedAt: OPENED - 1_000 })], stats: stats(1) }],
     patches: ["0/0 #0", "1/0 #1"],
