@@ -34,7 +34,14 @@ export interface Case {
 
 export function seenOf(example: Case, now: number): Seen {
   const it = example.runner ?? runner();
-  const memory: Memory = { uid: "runner-1", setUid: "set-1", secret: "made", rejected: new Set(), ...example.memory };
+  const memory: Memory = {
+    uid: "runner-1",
+    setUid: "set-1",
+    secret: "made",
+    registration: "unasked",
+    rejected: new Set(),
+    ...example.memory,
+  };
   const seen = seenPod(example.pod, it);
   remember(memory, it, seen, { now, waits: WAITS });
   return {

@@ -199,7 +199,7 @@ function busy(seen: Seen, state: StateOf<"running">, runnerId: number, now: Inst
 
 /** A runner that the service no longer knows waits for ever: its registration is looked at now and then. */
 function idle(seen: Seen, state: StateOf<"running">, runnerId: number, now: Instant): RunnerPlan {
-  if (seen.memory.unknownToService) {
+  if (seen.memory.registration === "forgotten") {
     return lost(seen, "RegistrationGone", "GitHub does not know the runner any more");
   }
   return checked(seen, state, { runnerId, everyMs: seen.settings.waits.idleCheck }, now, "idle");

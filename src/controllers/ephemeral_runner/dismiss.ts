@@ -86,7 +86,7 @@ function hadJob({ runner, memory }: Seen): boolean {
 
 /** Whether nothing can be lost any more: the job has completed, or GitHub has let the runner go. */
 function isSettled({ runner, memory, released }: Seen): boolean {
-  return isMarked(runner) || released || memory.registrationGone === true;
+  return isMarked(runner) || released || memory.registration === "removed";
 }
 
 /** Whether the runner has a job and may still be at it: then only the service or its container's end lets it go. */
@@ -121,8 +121,7 @@ function mayRun({ state }: SeenPod): boolean {
 function wentUnseen(seen: Seen): boolean {
   const { memory } = seen;
   if (!isUnseen(seen) || memory.toldLoss || isSettled(seen)) return false;
-  return memory.saidBusy !== true && outsideOf(seen).registration && memory.unknownToService === undefined &&
-    memory.unanswered !== true;
+  return memory.saidBusy !== true && outsideOf(seen).registration && memory.registration === "unasked";
 }
 
 /** Whether the runner is known to have run, or to have had a job, and has no pod that this controller ever saw. */
@@ -137,7 +136,7 @@ function lossOf(seen: Seen): { readonly reason: "RunnerLost" | "RunnerVanished";
   if (memory.toldLoss || isSettled(seen)) return undefined;
   if (!hadJob(seen)) {
     // A registration goes with its job, or because somebody removed it: who was to hear of the job was away.
-    const isForgotten = isUnseen(seen) && memory.unknownToService === true && memory.endedAt === undefined;
+    const isForgotten = isUnseen(seen) && memory.registration === "forgotten" && memory.endedAt === undefined;
     if (!isForgotten) return undefined;
     return {
       reason: "RunnerVanished",
@@ -153,9 +152,9 @@ function lossOf(seen: Seen): { readonly reason: "RunnerLost" | "RunnerVanished";
     return { reason: "RunnerLost", what: `its container ended while it had a job (${memory.badEnd})` };
   }
   if (pod || memory.endedAt !== undefined) return undefined;
-  const isLost = memory.pod !== undefined || memory.saidBusy === true || memory.unknownToService === false;
+  const isLost = memory.pod !== undefined || memory.saidBusy === true || memory.registration === "known";
   if (isLost) return { reason: "RunnerLost", what: "its pod has vanished" };
-  if (!memory.unknownToService) return undefined;
+  if (memory.registration !== "forgotten") return undefined;
   return {
     reason: "RunnerVanished",
     what:
@@ -180,8 +179,9 @@ function waitForJob(seen: Seen, now: Instant): Plan<Call> {
 /** What may be left of the runner outside its own objects. */
 function outsideOf(seen: Seen): { readonly registration: boolean; readonly hooks: boolean } {
   const { runner, memory } = seen;
-  const isGone = memory.registrationGone === true || memory.endedWell === true || seen.released ||
-    memory.unknownToService === true || !seen.mayBeRegistered || !isHeldFor(seen, FINALIZERS.runnerRegistration);
+  const isGone = memory.registration === "removed" || memory.registration === "forgotten" ||
+    memory.endedWell === true || seen.released || !seen.mayBeRegistered ||
+    !isHeldFor(seen, FINALIZERS.runnerRegistration);
   return { registration: !isGone, hooks: hasContainerHooks(runner) && memory.hooksGone !== true };
 }
 

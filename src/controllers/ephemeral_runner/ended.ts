@@ -32,7 +32,7 @@ export function ended(seen: Seen, pod: SeenPod, end: End, now: Instant): Plan<Ca
   const due = (memory.endedAt ?? now) + waits.lateFacts;
   if (now < due) return rest("late-facts", due - now);
   // A registration that is gone has had its job: the listener that brings the facts was away for long.
-  if (memory.unknownToService) return finished(seen, pod);
+  if (memory.registration === "forgotten") return finished(seen, pod);
   return check(seen, now) ??
     fail(seen, { reason: "ExitedWithoutJob", message: "the runner exited with code 0 and never had a job" }, now);
 }

@@ -57,6 +57,12 @@ export interface Failed {
 /** unknown: it may be there. absent: it is not. made: by this process, for a runner of which no container has run yet. found: somebody else made it. */
 export type SecretState = "unknown" | "absent" | "made" | "found";
 
+/**
+ * What GitHub has said of the runner's registration. unasked: nothing. unanswered: nothing, in as long as clean-up is
+ * tried. known: it is there. forgotten: it is not, and nobody had asked for that. removed: it went at our request.
+ */
+export type RegistrationState = "unasked" | "unanswered" | "known" | "forgotten" | "removed";
+
 /** The runner's last pod. */
 export interface KnownPod {
   readonly uid: string;
@@ -104,8 +110,6 @@ export interface Memory {
   badEnd?: string;
   /** Since when it has no pod. */
   podlessSince?: Instant;
-  /** Whether GitHub knows the runner has been asked in vain for as long as clean-up is tried. */
-  unanswered?: boolean;
   stuckSince?: Instant;
   unschedulableSince?: Instant;
   completedSince?: Instant;
@@ -114,14 +118,12 @@ export interface Memory {
   /** The loss of the runner has been told. */
   toldLoss?: boolean;
   refusal?: Refusal;
+  registration: RegistrationState;
   checkedAt?: Instant;
   /** When it is the runner's turn to have its registration checked. */
   turnAt?: Instant;
   /** The service would not let the runner go, because it has a job: an ephemeral runner keeps it to its end. */
   saidBusy?: boolean;
-  /** The service said that it does not know the runner, without being asked to remove it. */
-  unknownToService?: boolean;
-  registrationGone?: boolean;
   hooksGone?: boolean;
   /** They were asked to go, whatever became of it. */
   triedHooks?: boolean;
@@ -140,6 +142,7 @@ export class Memories {
       uid,
       setUid: born.setUid,
       secret: born.here ? "absent" : "unknown",
+      registration: "unasked",
       rejected: new Set(),
     };
     this.#all.set(key, fresh);

@@ -94,7 +94,7 @@ export function remember(memory: Memory, runner: Stored<EphemeralRunner>, seen: 
   const asked = instantOf(runner.metadata.deletionTimestamp);
   if (asked === undefined) memory.seenStaying = true;
   else memory.goingSince ??= memory.seenStaying ? now : Math.min(asked, now);
-  const completed = isMarked(runner) || (hasJob(runner) && memory.unknownToService === true);
+  const completed = isMarked(runner) || (hasJob(runner) && memory.registration === "forgotten");
   memory.completedSince = completed ? memory.completedSince ?? now : undefined;
   memory.podlessSince = seen ? undefined : memory.podlessSince ?? now;
   if (!seen) return;
@@ -149,7 +149,8 @@ export function digest(memory: Memory, performance: Performance<Call, Answer>, w
     const since = (count > 1 ? memory.failure?.since : undefined) ?? last.at;
     memory.failure = { call, problem, count, message: messageOf(last.error), retryAt: last.at + wait, since };
     const asked = Math.max(memory.goingSince ?? Infinity, memory.podlessSince ?? 0);
-    if (call === "checkRegistration" && count > 1 && last.at - asked >= waits.timeBox) memory.unanswered = true;
+    const isInVain = call === "checkRegistration" && count > 1 && last.at - asked >= waits.timeBox;
+    if (isInVain && memory.registration === "unasked") memory.registration = "unanswered";
     return true;
   }
   memory.failure = undefined;
@@ -174,13 +175,13 @@ export function digest(memory: Memory, performance: Performance<Call, Answer>, w
     case "checkRegistration":
       memory.checkedAt = last.at;
       memory.turnAt = undefined;
-      memory.unknownToService = !answer.known;
+      memory.registration = answer.known ? "known" : "forgotten";
       break;
     case "turn":
       memory.turnAt = last.at + answer.inMs;
       break;
     case "release":
-      if (answer.registration) memory.registrationGone = true;
+      if (answer.registration) memory.registration = "removed";
       if (answer.hooks) memory.hooksGone = true;
   }
   return true;

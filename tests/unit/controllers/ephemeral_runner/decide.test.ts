@@ -226,7 +226,7 @@ table<Case>("one runner", {
   "unknown to the service": {
     runner: online(),
     pod: pod(running()),
-    memory: { unknownToService: true },
+    memory: { registration: "forgotten" },
     why: "replace",
     does: ["event EphemeralRunner", "delete EphemeralRunner"],
   },

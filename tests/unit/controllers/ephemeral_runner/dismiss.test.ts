@@ -14,7 +14,7 @@ table<Case>("one runner, being deleted", {
   "deleted, idle, and let go": {
     runner: going({ runnerId: 42 }),
     pod: pod(running()),
-    memory: { registrationGone: true },
+    memory: { registration: "removed" },
     why: "dismiss",
     does: ["delete Pod", "patch EphemeralRunner"],
     grace: "its own",
@@ -154,34 +154,34 @@ table<Case>("one runner, being deleted", {
   },
   "deleted with a job, pod gone unseen, and GitHub gave no answer for 5 min: clean-up is tried all the same": {
     runner: going(JOB),
-    memory: { unanswered: true, ...failed("checkRegistration", "Other", 351, 2) },
+    memory: { registration: "unanswered", ...failed("checkRegistration", "Other", 351, 2) },
     now: 350,
     why: "dismiss",
     does: ["release"],
   },
   "deleted with a job, pod gone unseen, and GitHub gave no answer for 5 min, to nothing": {
     runner: going(JOB),
-    memory: { unanswered: true, podlessSince: NOON + 50_000, ...failed("release", "Other", 361, 2) },
+    memory: { registration: "unanswered", podlessSince: NOON + 50_000, ...failed("release", "Other", 361, 2) },
     now: 356,
     why: "dismissed",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
   },
   "deleted with a job, pod gone unseen, and GitHub still knows it: its loss is told before it is let go": {
     runner: going(JOB),
-    memory: { unknownToService: false },
+    memory: { registration: "known" },
     why: "dismiss",
     does: ["event EphemeralRunner", "release"],
   },
   "deleted with a job, pod gone unseen, and GitHub does not know it: how its job ended is GitHub's to say, and that is told":
     {
       runner: going(JOB),
-      memory: { unknownToService: true },
+      memory: { registration: "forgotten" },
       why: "dismissed",
       does: ["event EphemeralRunner", "patch EphemeralRunner"],
     },
   "deleted with a job, pod gone unseen, GitHub does not know it, and that has been told": {
     runner: going(JOB),
-    memory: { unknownToService: true, toldLoss: true },
+    memory: { registration: "forgotten", toldLoss: true },
     why: "dismissed",
     does: ["patch EphemeralRunner"],
   },
@@ -193,7 +193,7 @@ table<Case>("one runner, being deleted", {
   },
   "deleted with a job, pod gone unseen, and its loss has been told": {
     runner: going(JOB),
-    memory: { unknownToService: false, toldLoss: true },
+    memory: { registration: "known", toldLoss: true },
     why: "dismiss",
     does: ["release"],
   },
@@ -204,13 +204,13 @@ table<Case>("one runner, being deleted", {
   },
   "deleted, it has run, pod gone unseen, and GitHub still knows it: whether it has a job is asked when it is let go": {
     runner: going({ phase: "Running", runnerId: 42 }),
-    memory: { unknownToService: false },
+    memory: { registration: "known" },
     why: "dismiss",
     does: ["release"],
   },
   "deleted, it has run, pod gone unseen, and GitHub does not know it: it may have had a job, and that is told": {
     runner: going({ phase: "Running", runnerId: 42 }),
-    memory: { unknownToService: true },
+    memory: { registration: "forgotten" },
     why: "dismissed",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
   },
@@ -238,7 +238,7 @@ table<Case>("one runner, being deleted", {
   "deleted, its pod is on its way out": {
     runner: going({ runnerId: 42 }),
     pod: pod(running(), { deletionTimestamp: at(51) }),
-    memory: { registrationGone: true },
+    memory: { registration: "removed" },
     why: "dismiss",
     does: ["patch EphemeralRunner"],
     finalizers: [FINALIZERS.ephemeralRunner],
@@ -246,7 +246,7 @@ table<Case>("one runner, being deleted", {
   "deleted, its pod is on its way out, and that its registration is gone is written down": {
     runner: runner({ runnerId: 42 }, { ...going().metadata, finalizers: [FINALIZERS.ephemeralRunner] }),
     pod: pod(running(), { deletionTimestamp: at(51) }),
-    memory: { registrationGone: true },
+    memory: { registration: "removed" },
     why: "pod-leaving",
   },
   "deleted, never registered": {
@@ -303,13 +303,13 @@ table<Case>("one runner, being deleted", {
   },
   "deleted, container hooks made things": {
     runner: hooked(at(50)),
-    memory: { registrationGone: true },
+    memory: { registration: "removed" },
     why: "dismiss",
     does: ["release"],
   },
   "deleted, and what container hooks made is gone": {
     runner: hooked(at(50)),
-    memory: { registrationGone: true, hooksGone: true },
+    memory: { registration: "removed", hooksGone: true },
     why: "dismissed",
     does: ["patch EphemeralRunner"],
   },

@@ -42,7 +42,7 @@ table<Case>("one runner, at its end", {
   "exit 0 early, and the service has removed it: it had a job": {
     runner: online(),
     pod: pod(exited(0, 5)),
-    memory: { endedAt: NOON + 50_000, checkedAt: NOON + 59_000, unknownToService: true },
+    memory: { endedAt: NOON + 50_000, checkedAt: NOON + 59_000, registration: "forgotten" },
     why: "finished",
     does: ["delete EphemeralRunner", "delete Pod"],
     grace: 0,
@@ -50,7 +50,7 @@ table<Case>("one runner, at its end", {
   "exit 0 early, and no job": {
     runner: online(),
     pod: pod(exited(0, 5)),
-    memory: { endedAt: NOON + 50_000, checkedAt: NOON + 59_000, unknownToService: false },
+    memory: { endedAt: NOON + 50_000, checkedAt: NOON + 59_000, registration: "known" },
     why: "fail",
     does: ["event EphemeralRunner", "patch EphemeralRunner status"],
     status: { phase: "Failed", reason: "ExitedWithoutJob" },
@@ -175,7 +175,7 @@ table<Case>("one runner, at its end", {
   },
   "failed, and the service does not know it": {
     runner: runner({ phase: "Failed" }),
-    memory: { registrationGone: true },
+    memory: { registration: "removed" },
     why: "clear",
     does: ["patch EphemeralRunner"],
     finalizers: [FINALIZERS.ephemeralRunner],
