@@ -55,7 +55,7 @@ export function isBefore(event: JobEvent, moment: number | undefined): boolean {
 export function timeOf(event: JobEvent): number | undefined {
   switch (event.type) {
     case "available":
-      return undefined;
+      return event.queuedAt;
     case "assigned":
       return event.scaleSetAssignedAt ?? event.queuedAt;
     case "started":

@@ -223,9 +223,10 @@ function takeMessage(
   const countedUntil = catchingUp ? state.opening?.openedAt : undefined;
   const countable = fresh.filter((event) => !isBefore(event, countedUntil));
   // A message that holds nothing new is one of the past, and so are its statistics. What happened while the session was
-  // being opened may be new.
-  const stale = told.length > 0 && countable.length === 0 &&
-    fresh.every((event) => isBefore(event, state.opening?.askedAt));
+  // being opened may be new. Offers are found again too: of jobs that were queued before there was this session.
+  const dated = told.length > 0 ? fresh : events;
+  const stale = events.length > 0 && countable.length === 0 && (told.length > 0 || catchingUp) &&
+    dated.every((event) => isBefore(event, state.opening?.askedAt));
   // The figures of a younger message hold already what one that was overtaken tells.
   const news = statistics && !stale
     ? { figures: countIn(statistics), idle: statistics.totalIdleRunners }

@@ -267,4 +267,13 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 1_584_791, name: "no controller for minutes, and a runner deleted by hand", seed: 2_082_233_882 },
     ],
   },
+  {
+    wrong: "an offer that a listener left behind when it died: the next one took its old figures for new",
+    seed: 24160,
+    faults: [
+      { atMs: 877_293, name: "listener killed", seed: 1_203_053_618 },
+      { atMs: 929_641, name: "controller crashes before an answer", seed: 1_630_888_373 },
+      { atMs: 969_701, name: "listener crashes before a request", seed: 1_790_276_472 },
+    ],
+  },
 ];

@@ -27,18 +27,20 @@ const FACTS = {
 };
 
 interface Times {
+  readonly queuedAt?: number;
   readonly scaleSetAssignedAt?: number;
   readonly runnerAssignedAt?: number;
   readonly finishedAt?: number;
 }
 
 /** Job `n` is offered, or is assigned, or starts on runner `n`, or has completed there. */
-export const available = (n: number): JobEvent => ({
+export const available = (n: number, times: Times = {}): JobEvent => ({
   type: "available",
   acquireUrl: "",
   requestId: n,
   jobId: `job-${n}`,
   ...FACTS,
+  ...times,
 });
 export const assigned = (n: number, times: Times = {}): JobEvent => ({
   type: "assigned",

@@ -128,6 +128,21 @@ table("stories, told in patches", {
     ],
     patches: ["3/3 #0", "2/2 #1"],
   },
+  "an offer that a session finds in its queue: the figures that came with it are older than the session's": {
+    story: [{ session: stats(1, 0) }, { says: [available(2, { queuedAt: ASKED - 500 })], stats: stats(2, 1) }],
+    patches: ["1/0 #0"],
+  },
+  "an offer that has just been made": {
+    story: [{ session: stats(1, 0) }, { says: [available(2, { queuedAt: OPENED })], stats: stats(1, 1) }],
+    patches: ["1/0 #0", "1/1 #1"],
+  },
+  "an old offer that is made again when the queue has been told": {
+    story: [{ session: stats(1, 0) }, { empty: true }, {
+      says: [available(2, { queuedAt: ASKED - 500 })],
+      stats: stats(1, 1),
+    }],
+    patches: ["1/0 #0", "1/1 #1"],
+  },
   "assigned while the session was being opened, after its figures were taken: those of the message hold it": {
     story: [{ session: stats(0) }, { says: [assigned(1, { scaleSetAssignedAt: OPENED - 1_000 })], stats: stats(1) }],
     patches: ["0/0 #0", "1/0 #1"],
