@@ -47,8 +47,13 @@ function jobOf({ jobId, requestId }: JobEvent): string {
 export function isBefore(event: JobEvent, moment: number | undefined): boolean {
   const at = timeOf(event);
   if (moment === undefined || at === undefined) return false;
-  // A time in whole seconds may have lost up to one.
-  return at + (at % 1000 === 0 ? 1000 : 0) < moment;
+  return at + precisionOf(event) < moment;
+}
+
+/** What the times of an event may have lost, in milliseconds: some servers tell whole seconds. */
+function precisionOf({ queuedAt, scaleSetAssignedAt, runnerAssignedAt, finishedAt }: JobEvent): number {
+  const isWhole = (at: number | undefined) => at === undefined || at % 1000 === 0;
+  return [queuedAt, scaleSetAssignedAt, runnerAssignedAt, finishedAt].every(isWhole) ? 1000 : 0;
 }
 
 /** When it happened (wall clock, ms), as far as it says. */

@@ -276,4 +276,43 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 969_701, name: "listener crashes before a request", seed: 1_790_276_472 },
     ],
   },
+  {
+    wrong: "a source that could not be read for a moment stood as a problem of its scale sets for ever",
+    seed: 26103,
+    faults: [
+      { atMs: 673_119, name: "watch cut", seed: 714_250_654 },
+      { atMs: 839_678, name: "controller crashes before a request", seed: 1_409_725_699 },
+      { atMs: 1_433_812, name: "api connection refused", seed: 1_843_096_677 },
+      { atMs: 1_438_502, name: "poll 401", seed: 1_427_317_378 },
+      { atMs: 1_443_943, name: "acquirejobs 502", seed: 1_463_045_221 },
+    ],
+  },
+  {
+    wrong:
+      "a set's request to let a runner go was answered after the runner had been registered anew, and its job ended",
+    seed: 27090,
+    faults: [
+      { atMs: 279_633, name: "login slow", seed: 297_786_283 },
+      { atMs: 605_950, name: "runner removal slow", seed: 1_599_993_971 },
+      { atMs: 741_617, name: "api server restarts", seed: 1_245_294_576 },
+      { atMs: 768_514, name: "scale set deleted and made again", seed: 1_491_616_843 },
+    ],
+  },
+  {
+    wrong:
+      "a warning that was on its way was not seen by the check, and GitHub was tried twice in five seconds and given up",
+    seed: 25693,
+    faults: [
+      { atMs: 23_441, name: "scale set slow", seed: 1_159_096_901 },
+      { atMs: 338_333, name: "limits edited", seed: 1_457_515_785 },
+      { atMs: 346_337, name: "statistics too high", seed: 888_690_501 },
+      { atMs: 800_032, name: "template edited", seed: 1_289_036_939 },
+      { atMs: 814_342, name: "watch cut", seed: 1_273_665_283 },
+      { atMs: 923_796, name: "queue token expired", seed: 710_266_608 },
+      { atMs: 962_219, name: "github poll hangs", seed: 790_324_385 },
+      { atMs: 1_007_877, name: "no controller for minutes, and a runner deleted by hand", seed: 539_458_127 },
+      { atMs: 1_085_147, name: "pod evicted", seed: 1_984_266_139 },
+      { atMs: 1_209_562, name: "runner removal 409", seed: 1_410_054_106 },
+    ],
+  },
 ];

@@ -77,6 +77,8 @@ export class Watcher {
 
   /** Runners of whose loss or failure somebody was told. */
   readonly reported = new Set<string>();
+  /** Runners that may still be registered, as somebody was told. */
+  readonly #givenUp = new Set<string>();
 
   /** Jobs whose runner was lost, and nobody was told why. One that exits 0 says by that that its job is done. */
   unreported(): string[] {
@@ -92,8 +94,8 @@ export class Watcher {
 
   /** Somebody has written a line into a log. */
   line(text: string): void {
-    const told = /WARN event .*kind=EphemeralRunner .*name=(\S+) reason=(?!CleanupIncomplete)/.exec(text)?.[1];
-    if (told !== undefined) this.reported.add(told);
+    const [, name, reason] = /WARN event .*kind=EphemeralRunner .*name=(\S+) reason=(\S+)/.exec(text) ?? [];
+    if (name !== undefined) (reason === "CleanupIncomplete" ? this.#givenUp : this.reported).add(name);
     if (SECRETS_LOOK_LIKE.some((secret) => text.includes(secret))) this.#broken(`a log line holds a secret: ${text}`);
   }
 
@@ -184,7 +186,7 @@ export class Watcher {
     if (!had(before) || had(after)) return;
     const name = before!.metadata.name;
     const left = this.#system.world.service.registrations().find((one) => one.name === name);
-    if (left && !left.busy && !this.reported.has(name) && !(this.#isWarnedOf(name) && this.#hasWaited(before!))) {
+    if (left && !left.busy && !this.reported.has(name) && !(this.#givenUp.has(name) && this.#hasWaited(before!))) {
       this.#broken(`runner ${name} lost its finalizer while its registration was there`);
     }
   }
@@ -193,13 +195,6 @@ export class Watcher {
   #hasWaited({ metadata: { uid, ownerReferences = [] } }: Obj): boolean {
     const since = [uid, ...ownerReferences.map((owner) => owner.uid)].flatMap((one) => this.#goingSince.get(one) ?? []);
     return this.#system.clock.monotonic() - Math.min(...since) >= TIME_BOX_MS - 1_000;
-  }
-
-  #isWarnedOf(name: string): boolean {
-    return this.#system.world.kube.objects("events").some((event) => {
-      const { type, involvedObject } = event as unknown as { type?: string; involvedObject?: { name?: string } };
-      return type === "Warning" && involvedObject?.name === name;
-    });
   }
 
   #podChanged(before: Obj | undefined, after: Obj): void {

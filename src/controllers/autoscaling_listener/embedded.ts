@@ -1,7 +1,7 @@
 /** Message loops in the controller's own process: the same loop that runs in a listener pod. */
 import type { ActionsService } from "../../github/service.ts";
 import type { KubeClient } from "../../k8s/client.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { Clock, Timer } from "../../lib/clock.ts";
 import { type ConfigUrl, parseConfigUrl } from "../../lib/config_url.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
@@ -102,6 +102,9 @@ class EmbeddedLoop {
   /** Why there is no service. */
   #problem: Problem | undefined;
   #reading: Promise<void> | undefined;
+  /** Readings that failed in a row while there was a service all the same. */
+  #failures = 0;
+  #retry: Timer | undefined;
   #done: Promise<void> = Promise.resolve();
 
   constructor(key: string, spec: LoopSpec, options: EmbeddedLoopsOptions) {
@@ -156,6 +159,7 @@ class EmbeddedLoop {
   /** Resolves when the session is ended and the loop too. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error("the listener is not wanted any more"));
+    this.#retry?.cancel();
     await this.#done;
   }
 
@@ -214,16 +218,26 @@ class EmbeddedLoop {
       if (fresh) services.refresh(source);
       const service = await services.of(source);
       this.#problem = undefined;
+      this.#failures = 0;
       if (service !== this.#service) {
         this.#service = service;
         this.#tell();
       }
     } catch (error) {
       this.#problem = problemOf(error);
+      this.#readAgain();
     }
     if (this.#problem?.message !== before?.message) wake(this.#key);
     // What has been read may be of a former source by now.
     if (!same(source, this.#spec.source)) await this.#readOnce(false);
+  }
+
+  /** A loop that goes on without the reading would never ask again, and its problem would stand for ever. */
+  #readAgain(): void {
+    const { clock, random } = this.#options;
+    this.#retry?.cancel();
+    if (!this.#service || this.#abort.signal.aborted) return;
+    this.#retry = clock.after(delayOf(SOURCE_RETRY, this.#failures++, random), () => void this.#read(false));
   }
 
   #tell(): void {

@@ -33,7 +33,7 @@ export function dismiss(seen: Seen, now: Instant): Plan<Call> {
   }
   // Before its container has ended, a runner with a job is for GitHub to keep: that is no failure of GitHub's.
   const { endedAt, podlessSince = 0, triedHooks } = seen.memory;
-  const since = hadJob(seen) ? Math.max(seen.deletingSince ?? now, endedAt ?? podlessSince) : seen.deletingSince;
+  const since = hadJob(seen) ? Math.max(seen.deletingSince ?? now, endedAt ?? podlessSince) : triedSince(seen, now);
   // What container hooks made is in the cluster: it is not tried while a job may run, but before the runner goes.
   const expired = isExpired(seen, since, now) && (!outside.hooks || triedHooks === true);
   const wait = soon(seen, "release", now);
@@ -58,9 +58,7 @@ export function history(seen: Seen, now: Instant): Plan<Call> {
   if (!outside.registration) {
     return act("clear", [...steps, withoutFinalizers(seen, [FINALIZERS.runnerRegistration])]);
   }
-  // A failure whose time is still to come was written down before the clock was set back.
-  const since = Math.min(seen.failedAt ?? now, seen.memory.failure?.since ?? now);
-  if (isExpired(seen, since, now) && seen.calling === undefined) {
+  if (isExpired(seen, seen.memory.failure?.since, now) && seen.calling === undefined) {
     return act("clear", [...steps, gaveUp(seen), withoutFinalizers(seen, [FINALIZERS.runnerRegistration])]);
   }
   const wait = soon(seen, "release", now);
@@ -74,6 +72,15 @@ export function history(seen: Seen, now: Instant): Plan<Call> {
 function isExpired({ memory: { failure }, settings }: Seen, since: Instant | undefined, now: Instant): boolean {
   if (failure?.call !== "release" || failure.count < TRIES) return false;
   return now - (since ?? now) >= settings.waits.timeBox;
+}
+
+/**
+ * Since when the service has been asked in vain to let the runner go. A controller that has just started asks for as long
+ * as any other; what a set has waited counts for its runners, for an uninstall has to end.
+ */
+function triedSince({ deletingSince, set, memory: { failure } }: Seen, now: Instant): Instant {
+  const asked = deletingSince ?? now;
+  return set?.deletingSince === undefined ? Math.max(asked, failure?.since ?? 0) : asked;
 }
 
 /** At least so many calls for a runner must have failed in a row before it is given up. */
@@ -100,13 +107,9 @@ function isAtWork(seen: Seen): boolean {
  * answers, for as long as clean-up at GitHub is tried.
  */
 function mayJustHaveStarted(seen: Seen, now: Instant): boolean {
-  const { runner, pod, set, memory: { failure } } = seen;
+  const { runner, pod } = seen;
   if (!pod || pod.isDeleting || isMarked(runner) || !mayRun(pod)) return false;
-  // A controller that has just started asks for as long as any other. What a set has waited counts for its runners.
-  const since = set?.deletingSince === undefined
-    ? Math.max(seen.deletingSince ?? now, failure?.since ?? 0)
-    : seen.deletingSince;
-  return outsideOf(seen).registration && !isExpired(seen, since, now);
+  return outsideOf(seen).registration && !isExpired(seen, triedSince(seen, now), now);
 }
 
 /** A watch may be late, and a kubelet too: what is on a node and has nothing in its way may run already. */

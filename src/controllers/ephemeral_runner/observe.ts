@@ -56,8 +56,6 @@ export interface Seen {
   };
   /** When the runner was asked to go. */
   readonly deletingSince?: Instant;
-  /** When its failure was written down. */
-  readonly failedAt?: Instant;
   readonly memory: Readonly<Memory>;
   /** The call in flight. */
   readonly calling?: Call["do"];

@@ -156,7 +156,6 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
     const protectsBusy = set !== undefined && (this.#deps.protectsBusy?.(set) ?? false);
     const patchPodsAt = this.#patchPodsAt(namespace, protectsBusy);
     const mayPatchPods = patchPodsAt !== undefined && patchPodsAt <= clock.now();
-    const failures = Object.values(runner.status?.failures ?? {}).map((at) => instantOf(at) ?? 0);
     const setSince = instantOf(set?.metadata.deletionTimestamp);
     return {
       runner,
@@ -171,7 +170,6 @@ export class EphemeralRunnerReconciler implements Reconciler<Seen, Call> {
         },
       }),
       ...(memory.goingSince === undefined ? {} : { deletingSince: Math.min(memory.goingSince, setSince ?? Infinity) }),
-      ...(failures.length > 0 ? { failedAt: Math.max(...failures) } : {}),
       memory,
       calling: performance.running?.do,
       mayBeRegistered: !book.wasBornHere(key) || book.wasRegistered(uid),

@@ -64,11 +64,13 @@ async function letGo(
   // Registered by nobody: there is nothing that could be given a job.
   if (book.wasBornHere(keyOf(runner)) && !book.wasRegistered(uid)) return;
   const service = await services.of(sourceOf(runner));
-  const id = runner.status?.runnerId ?? book.registrationOf(uid) ?? await idByName(service, runner);
-  if (id === undefined) return;
+  const known = runner.status?.runnerId ?? book.registrationOf(uid) ?? await idByName(service, runner);
+  if (known === undefined) return;
+  // The runner's own controller may meanwhile have put another in the place of one whose answer had got lost.
+  const another = (id: number) => book.registrationOf(uid) === id ? undefined : book.registrationOf(uid);
   book.asked(uid);
   try {
-    await service.removeRunner(id);
+    for (let id: number | undefined = known; id !== undefined; id = another(id)) await service.removeRunner(id);
   } catch (error) {
     book.refused(uid);
     throw error;

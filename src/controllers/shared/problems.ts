@@ -29,7 +29,8 @@ export function problemOf(error: unknown): Problem {
     const wayOut = WAYS_OUT[reason];
     return { reason, message: wayOut ? `${wayOut}: ${message}` : message, gist: gistOf(error) };
   }
-  if (KubeError.is(error)) return { reason: "KubernetesUnavailable", message };
+  // The API server's client is the one whose connection errors come as they are.
+  if (KubeError.is(error) || error instanceof TransportError) return { reason: "KubernetesUnavailable", message };
   return { reason: "ServiceUnavailable", message };
 }
 

@@ -128,6 +128,17 @@ table("stories, told in patches", {
     ],
     patches: ["3/3 #0", "2/2 #1"],
   },
+  "a server that tells whole seconds: what it says of the one before the opening may be of after it": {
+    story: [{ session: stats(1, 0) }, { says: [started(1, { runnerAssignedAt: OPENED - 1_000 })], stats: stats(1, 0) }],
+    patches: ["1/0 #0", "1/1 #1"],
+  },
+  "a time that is a whole second by chance": {
+    story: [{ session: stats(1, 0) }, {
+      says: [started(1, { queuedAt: OPENED - 9_001, runnerAssignedAt: OPENED - 1_000 })],
+      stats: stats(1, 0),
+    }],
+    patches: ["1/0 #0"],
+  },
   "an offer that a session finds in its queue: the figures that came with it are older than the session's": {
     story: [{ session: stats(1, 0) }, { says: [available(2, { queuedAt: ASKED - 500 })], stats: stats(2, 1) }],
     patches: ["1/0 #0"],

@@ -8,6 +8,7 @@ import { runnerSetOf } from "../../../../src/controllers/autoscaling_runner_set/
 import { SourceError } from "../../../../src/controllers/shared/services.ts";
 import type { ActionsService, MessageSession, Statistics } from "../../../../src/github/service.ts";
 import { ServiceError } from "../../../../src/github/errors.ts";
+import { TransportError } from "../../../../src/lib/http.ts";
 import { silentLog } from "../../../../src/lib/log.ts";
 import { Metrics } from "../../../../src/lib/metrics.ts";
 import { seededRandom } from "../../../../src/lib/random.ts";
@@ -198,6 +199,26 @@ test("a source that changes while the former one is read is read too", async () 
   loops.ensure(KEY, secret("third"));
   await clock.advance(10_000);
   assert.deepEqual(state.read, ["gh", "second", "third"]);
+  await loops.stopAll();
+});
+
+test("a source that another has had forgotten, and that can't be read then, is read until it can be", async () => {
+  const { clock, loops, state, woken } = world();
+  loops.ensure(KEY, spec());
+  await clock.advance(100);
+  state.refuseSource = new TransportError("refused", "no connection");
+  loops.refreshed(spec().source);
+  await clock.advance(100_000);
+  assert.equal(loops.state(KEY)?.trouble?.reason, "KubernetesUnavailable");
+  assert.ok(state.read.length < 12, "and not hot");
+  state.refuseSource = undefined;
+  woken.length = 0;
+  await clock.advance(40_000);
+  assert.equal(loops.state(KEY)?.trouble, undefined);
+  assert.deepEqual(woken, [KEY]);
+  const { length } = state.read;
+  await clock.advance(100_000);
+  assert.equal(state.read.length, length, "and no more then");
   await loops.stopAll();
 });
 

@@ -283,10 +283,18 @@ table<Case>("one runner, being deleted", {
   },
   "deleted with its set, which has waited already": {
     runner: going(),
-    memory: failed("release", "Other", 60, 2),
-    seen: { deletingSince: NOON - 300_000 },
+    memory: { failure: { ...failed("release", "Other", 60, 2).failure, since: NOON } },
+    seen: { deletingSince: NOON - 300_000, set: { deletingSince: NOON - 300_000 } },
     why: "dismissed",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
+  },
+  "deleted long ago, while no controller was there: GitHub is asked for 5 min all the same": {
+    runner: going(),
+    memory: { failure: { ...failed("release", "Other", 355, 2).failure, since: NOON + 51_000 } },
+    seen: { deletingSince: NOON - 3_600_000 },
+    now: 350,
+    why: "github-leaving",
+    inMs: 5_000,
   },
   "deleted long ago, as far as the clock says, and asked for once": {
     runner: going(),

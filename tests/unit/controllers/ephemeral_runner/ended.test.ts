@@ -186,18 +186,16 @@ table<Case>("one runner, at its end", {
   },
   "failed, and the service gives no answer for 5 min": {
     runner: runner({ phase: "Failed" }),
-    memory: failed("release", "Other", 500, 2),
-    seen: { failedAt: NOON },
+    memory: { failure: { ...failed("release", "Other", 500, 2).failure, since: NOON } },
     now: 300,
     why: "clear",
     does: ["event EphemeralRunner", "patch EphemeralRunner"],
   },
-  "failed at a time that is still to come, and the service gives no answer for 5 min by our own clock": {
-    runner: runner({ phase: "Failed" }),
-    memory: { failure: { ...failed("release", "Other", 500, 2).failure, since: NOON } },
-    seen: { failedAt: NOON + 7_200_000 },
+  "failed long ago, while no controller was there: the service is asked for 5 min all the same": {
+    runner: runner({ phase: "Failed", failures: { "pod-1": at(-3600) } }),
+    memory: { failure: { ...failed("release", "Other", 500, 2).failure, since: NOON + 1_000 } },
     now: 300,
-    why: "clear",
-    does: ["event EphemeralRunner", "patch EphemeralRunner"],
+    why: "history",
+    inMs: 200_000,
   },
 }, checkDecision);

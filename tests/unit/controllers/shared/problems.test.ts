@@ -26,6 +26,7 @@ table<{ readonly error: unknown; readonly reason: string }>("what an error means
   "an authority that nobody trusts": { error: noAnswer(new TransportError("tls", "x")), reason: "CertificateInvalid" },
   "a proxy that refuses": { error: noAnswer(new TransportError("proxy", "x")), reason: "ProxyInvalid" },
   "nobody there": { error: noAnswer(new TransportError("refused", "x")), reason: "ServiceUnavailable" },
+  "the API server is not there": { error: new TransportError("refused", "x"), reason: "KubernetesUnavailable" },
 }, ({ error, reason }) => assert.equal(problemOf(error).reason, reason));
 
 test("what GitHub refuses or does not know names the field and the way out", () => {
