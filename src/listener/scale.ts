@@ -42,8 +42,7 @@ export interface ScaleState {
   readonly known: Known;
   /** When the session was opened from whose figures counting began. */
   readonly opening: Opening | undefined;
-  /** The session has not yet been quiet: what it tells may be older than itself. */
-  readonly catchingUp: boolean;
+  readonly catchUp: CatchUp;
   /** When (monotonic) the session was opened, or its last message came. */
   readonly heardAt: number;
   /** Nothing was left in the queue after the last message: what we counted is complete. */
@@ -71,7 +70,7 @@ export const FRESH: ScaleState = {
   pruned: false,
   known: NOTHING_KNOWN,
   opening: undefined,
-  catchingUp: false,
+  catchUp: "done",
   heardAt: 0,
   drained: false,
   doubt: false,
@@ -90,6 +89,12 @@ export interface Opening {
   readonly askedAt: number;
   readonly openedAt: number;
 }
+
+/**
+ * Whether what a session tells may be older than itself. queue: it has told of nothing younger yet. late: it has, and
+ * what is told late may still come. done: it has been quiet, or told of what is much younger.
+ */
+export type CatchUp = "queue" | "late" | "done";
 
 /** What happened. `at` is monotonic time in milliseconds. */
 export type Input =
@@ -177,7 +182,7 @@ export function wantsReading(state: ScaleState, at: number): boolean {
  * session's beginning they can't say, unless there were no jobs: its figures hold what is still in the queue.
  */
 export function speaksOfMore(state: ScaleState, statistics: Statistics, limits: Limits): boolean {
-  if (state.catchingUp && state.own.assigned > 0) return true;
+  if (state.catchUp === "queue" && state.own.assigned > 0) return true;
   const { assigned, running } = countIn(statistics);
   const offered = statistics.totalAvailableJobs > 0 && assigned < limits.maxRunners;
   return offered || assigned !== state.own.assigned || running !== state.own.running;
@@ -194,7 +199,7 @@ function take(state: ScaleState, input: Input): { after: ScaleState; fresh: read
     case "figures":
       return { after: takeFigures(state, input.statistics), fresh: none };
     case "empty":
-      return { after: { ...state, catchingUp: false, drained: true, settled: true, readings: 0 }, fresh: none };
+      return { after: { ...state, catchUp: "done", drained: true, settled: true, readings: 0 }, fresh: none };
     case "limits":
       return { after: state, fresh: none };
   }
@@ -206,8 +211,8 @@ function takeSession(state: ScaleState, { at, statistics, askedAt, openedAt }: O
   const figures = countIn(statistics);
   const { totalIdleRunners: idle } = statistics;
   // Messages outlive sessions: what we have counted goes on, and is not thrown away for figures that may lag.
-  if (state.figures && !state.catchingUp) return { ...base, figures, idle, opening: undefined };
-  return { ...base, figures, own: figures, idle, opening: { askedAt, openedAt }, catchingUp: true };
+  if (state.figures && state.catchUp !== "queue") return { ...base, figures, idle };
+  return { ...base, figures, own: figures, idle, opening: { askedAt, openedAt }, catchUp: "queue" };
 }
 
 function takeMessage(
@@ -219,7 +224,7 @@ function takeMessage(
   const told = events.filter((event) => event.type !== "available");
   const fresh = unseen(state.known, told);
   // Clocks differ, and are set: once what the session found in the queue has been told, no event is an old one.
-  const catchingUp = state.catchingUp && at - state.heardAt < QUEUE_IS_TOLD_MS;
+  const catchingUp = state.catchUp !== "done" && at - state.heardAt < QUEUE_IS_TOLD_MS;
   const countedUntil = catchingUp ? state.opening?.openedAt : undefined;
   const countable = fresh.filter((event) => !isBefore(event, countedUntil));
   // A message that holds nothing new is one of the past, and so are its statistics. What happened while the session was
@@ -239,9 +244,7 @@ function takeMessage(
     doubt: state.doubt || isLate || countable.length < told.length ||
       countable.some((event) => isPast(event, state)) ||
       (catchingUp && countable.some((event) => timeOf(event) === undefined)),
-    // Messages come nearly in the order of what they tell: before an event that is this much younger than the session,
-    // what it found in the queue has been told, and what was told late too.
-    catchingUp: catchingUp && !countable.some((event) => isLongAfter(event, state.opening?.openedAt)),
+    catchUp: catchingUp ? caughtUp(state, countable) : "done",
     heardAt: at,
     drained: false,
     settled: false,
@@ -267,7 +270,7 @@ function takeFigures(state: ScaleState, statistics: Statistics | undefined): Sca
     idle: statistics.totalIdleRunners,
     readings,
     doubt: false,
-    catchingUp: false,
+    catchUp: "done",
     drained: true,
   };
 }
@@ -319,14 +322,18 @@ function unseen(known: Known, events: readonly JobEvent[]): readonly JobEvent[] 
 
 /** Whether an event that counts may be in the figures all the same: by its time, or because its job has ended. */
 function isPast(event: JobEvent, state: ScaleState): boolean {
-  if (state.catchingUp && isBefore(event, state.opening?.openedAt)) return true;
+  if (state.catchUp !== "done" && isBefore(event, state.opening?.openedAt)) return true;
   return event.type !== "completed" && knows(state.known, endOf(event));
 }
 
-/** Whether an event is so much younger than the session that no older one can come after it. */
-function isLongAfter(event: JobEvent, openedAt: number | undefined): boolean {
-  const at = timeOf(event);
-  return at !== undefined && openedAt !== undefined && at >= openedAt + QUEUE_IS_TOLD_MS;
+/**
+ * How far a session has come with these events, none of them older than it. Messages come nearly in the order of what
+ * they tell: long before the last of them all that the session found in its queue has been told.
+ */
+function caughtUp({ catchUp, opening }: ScaleState, events: readonly JobEvent[]): CatchUp {
+  const times = events.flatMap((event) => timeOf(event) ?? []);
+  if (times.length === 0) return catchUp;
+  return Math.max(...times) >= (opening?.openedAt ?? 0) + QUEUE_IS_TOLD_MS ? "done" : "late";
 }
 
 function countIn(statistics: Statistics): Count {

@@ -128,6 +128,15 @@ table("stories, told in patches", {
     ],
     patches: ["3/3 #0", "2/2 #1"],
   },
+  "and in a second session soon after": {
+    story: [
+      { session: stats(3, 3) },
+      { says: [completed(1, { finishedAt: OPENED + 1_000 })], stats: stats(2, 2) },
+      { session: stats(2, 2) },
+      { says: [started(2, { runnerAssignedAt: ASKED - 500 })], stats: stats(2, 1) },
+    ],
+    patches: ["3/3 #0", "2/2 #1"],
+  },
   "a server that tells whole seconds: what it says of the one before the opening may be of after it": {
     story: [{ session: stats(1, 0) }, { says: [started(1, { runnerAssignedAt: OPENED - 1_000 })], stats: stats(1, 0) }],
     patches: ["1/0 #0", "1/1 #1"],
