@@ -30,13 +30,42 @@ export function offers(events: readonly JobEvent[]): readonly number[] {
 
 /** What makes an event the same as another one: messages have ids, but those can start again. */
 export function keyOf(event: JobEvent): string {
-  const runner = "runnerId" in event ? event.runnerId : 0;
-  return event.type === "completed" ? endOf(event) : `${jobOf(event)} ${event.type} ${runner}`;
+  switch (event.type) {
+    case "completed":
+      return endOf(event);
+    case "started":
+      return startOf(event);
+    default:
+      return `${jobOf(event)} ${event.type}`;
+  }
 }
 
 /** The key of the end of an event's job. */
 export function endOf(event: JobEvent): string {
   return `${jobOf(event)} completed`;
+}
+
+/** The key of the start of a job on its runner. */
+function startOf(event: JobEvent & { readonly runnerId: number }): string {
+  return `${jobOf(event)} started ${event.runnerId}`;
+}
+
+/**
+ * What events change that came in another order than they happened: the end of a job that was counted as assigned, and
+ * not as running, is that of one that never ran, and its start, told then, changes nothing.
+ * @param before whether the event of a key was told before these; @param now before them or with them
+ */
+export function inOrder(
+  events: readonly JobEvent[],
+  before: (key: string) => boolean,
+  now: (key: string) => boolean,
+): readonly JobEvent[] {
+  return events.flatMap((event) => {
+    const wasAssigned = now(`${jobOf(event)} assigned`);
+    if (event.type === "started" && wasAssigned && before(endOf(event))) return [];
+    if (event.type !== "completed" || !wasAssigned || now(startOf(event))) return [event];
+    return [{ ...event, runnerId: 0, runnerName: "" }];
+  });
 }
 
 function jobOf({ jobId, requestId }: JobEvent): string {

@@ -8,7 +8,7 @@
  * to be read, and in the end the service is believed.
  */
 import type { JobEvent, Statistics } from "../github/service.ts";
-import { type Count, countEvents, endOf, isBefore, keyOf, offers, timeOf } from "./job_events.ts";
+import { type Count, countEvents, endOf, inOrder, isBefore, keyOf, offers, timeOf } from "./job_events.ts";
 import { knowAlso, type Known, knows, NOTHING_KNOWN } from "./known.ts";
 
 export interface Limits {
@@ -172,8 +172,7 @@ export function answered(state: ScaleState, runningJobs: number | undefined): Sc
 export function wantsReading(state: ScaleState, at: number): boolean {
   if (state.unreadable) return false;
   if (state.doubt || state.figures === undefined) return true;
-  const { figures, own } = state;
-  if (figures.assigned !== own.assigned || figures.running !== own.running) return true;
+  if (!isSame(state.figures, state.own)) return true;
   return state.phantom === 0 && state.waiting.jobs > 0 && at - state.waiting.since >= PHANTOM_AFTER_MS;
 }
 
@@ -183,9 +182,9 @@ export function wantsReading(state: ScaleState, at: number): boolean {
  */
 export function speaksOfMore(state: ScaleState, statistics: Statistics, limits: Limits): boolean {
   if (state.catchUp === "queue" && state.own.assigned > 0) return true;
-  const { assigned, running } = countIn(statistics);
-  const offered = statistics.totalAvailableJobs > 0 && assigned < limits.maxRunners;
-  return offered || assigned !== state.own.assigned || running !== state.own.running;
+  const count = countIn(statistics);
+  const offered = statistics.totalAvailableJobs > 0 && count.assigned < limits.maxRunners;
+  return offered || !isSame(count, state.own);
 }
 
 /** The state after an input, before anything is concluded from it. */
@@ -232,16 +231,19 @@ function takeMessage(
   const dated = told.length > 0 ? fresh : events;
   const stale = events.length > 0 && countable.length === 0 && (told.length > 0 || catchingUp) &&
     dated.every((event) => isBefore(event, state.opening?.askedAt));
+  const known = knowAlso(state.known, fresh.map(keyOf));
+  const counted = inOrder(countable, (key) => knows(state.known, key), (key) => knows(known, key));
   // The figures of a younger message hold already what one that was overtaken tells.
   const news = statistics && !stale
     ? { figures: countIn(statistics), idle: statistics.totalIdleRunners }
-    : { figures: isLate ? state.figures : state.figures && countEvents(state.figures, countable) };
+    : { figures: isLate ? state.figures : state.figures && countEvents(state.figures, counted) };
   const after = {
     ...state,
     ...news,
-    own: countEvents(state.own, countable),
-    known: knowAlso(state.known, fresh.map(keyOf)),
+    own: countEvents(state.own, counted),
+    known,
     doubt: state.doubt || isLate || countable.length < told.length ||
+      (stale && statistics !== undefined && !isSame(countIn(statistics), state.figures)) ||
       countable.some((event) => isPast(event, state)) ||
       (catchingUp && countable.some((event) => timeOf(event) === undefined)),
     catchUp: catchingUp ? caughtUp(state, countable) : "done",
@@ -334,6 +336,10 @@ function caughtUp({ catchUp, opening }: ScaleState, events: readonly JobEvent[])
   const times = events.flatMap((event) => timeOf(event) ?? []);
   if (times.length === 0) return catchUp;
   return Math.max(...times) >= (opening?.openedAt ?? 0) + QUEUE_IS_TOLD_MS ? "done" : "late";
+}
+
+function isSame(a: Count, b: Count | undefined): boolean {
+  return a.assigned === b?.assigned && a.running === b.running;
 }
 
 function countIn(statistics: Statistics): Count {

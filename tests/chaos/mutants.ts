@@ -71,9 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "surplus runners are deleted before the service lets them go",
     ordering: true,
     file: `${SET}/calls.ts`,
-    find:
-      "    for (let id: number | undefined = known; id !== undefined; id = another(id)) await service.removeRunner(id);\n",
-    put: "    void service.removeRunner(id).catch(() => {});\n",
+    find: "      await service.removeRunner(id);\n",
+    put: "      void service.removeRunner(id).catch(() => {});\n",
   },
   {
     name: "jobs that are not counted yet count as runners that are lacking",

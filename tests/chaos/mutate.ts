@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { type Mutant, MUTANTS } from "./mutants.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const COPIED = ["src", "tests", "package.json"];
+const COPIED = ["src", "tests", "scripts", "mod.ts", "build.ts", "package.json", "tsconfig.json"];
 
 const { values } = parseArgs({ options: { seeds: { type: "string", default: "300" }, only: { type: "string" } } });
 const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
@@ -40,6 +40,10 @@ function caughtBy({ file, find, put, also = [], name, from = 1 }: Mutant, seeds:
       text = text.replace(edit.find, () => edit.put);
     }
     writeFileSync(path, text);
+    const wrong = typeErrors(folder);
+    if (wrong !== "") {
+      throw new RangeError(`mutant "${name}" is no program, and would be caught for that alone:\n${wrong}`);
+    }
     const args = [
       "tests/chaos/run.ts",
       "--seeds",
@@ -56,4 +60,9 @@ function caughtBy({ file, find, put, also = [], name, from = 1 }: Mutant, seeds:
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function typeErrors(folder: string): string {
+  const args = ["node_modules/typescript/bin/tsc", "--noUnusedLocals", "false", "--noUnusedParameters", "false"];
+  return spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" }).stdout;
 }

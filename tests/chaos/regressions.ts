@@ -299,8 +299,7 @@ export const REGRESSIONS: readonly Regression[] = [
     ],
   },
   {
-    wrong:
-      "a warning that was on its way was not seen by the check, and GitHub was tried twice in five seconds and given up",
+    wrong: "GitHub was given up after two tries by a controller that had just started",
     seed: 25693,
     faults: [
       { atMs: 23_441, name: "scale set slow", seed: 1_159_096_901 },
@@ -313,6 +312,13 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 1_007_877, name: "no controller for minutes, and a runner deleted by hand", seed: 539_458_127 },
       { atMs: 1_085_147, name: "pod evicted", seed: 1_984_266_139 },
       { atMs: 1_209_562, name: "runner removal 409", seed: 1_410_054_106 },
+    ],
+  },
+  {
+    wrong: "no statistics, and a job's end told before its start: another job was taken for ended, and a runner made",
+    seed: 30690,
+    faults: [
+      { atMs: 289_433, name: "statistics null", seed: 2_130_054_510 },
     ],
   },
 ];

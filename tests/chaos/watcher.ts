@@ -45,6 +45,8 @@ export class Watcher {
   counted: Map<string, number> | undefined;
   /** Since when (monotonic) objects have been going or failed, by UID. */
   readonly #goingSince = new Map<string, number>();
+  /** When a process sent its first request (monotonic). */
+  readonly #begun = new Map<Running, number>();
   /** When a scale set was last read, by its id. */
   readonly #readAt = new Map<number, number>();
   readonly #system: ChaosSystem;
@@ -66,6 +68,7 @@ export class Watcher {
   /** A process sends a request. */
   sent(running: Running, method: string, url: string): void {
     this.#count(running, method, url);
+    if (!this.#begun.has(running)) this.#begun.set(running, this.#system.clock.monotonic());
     const read = method === "GET" ? /\/runnerscalesets\/(\d+)(\?|$)/.exec(url)?.[1] : undefined;
     if (read !== undefined) this.#readAt.set(Number(read), this.#system.world.books().now);
     if (running.role !== "controller" || method === "GET" || !url.startsWith("https://kube.sim/")) return;
@@ -191,10 +194,21 @@ export class Watcher {
     }
   }
 
-  /** GitHub is given up after five minutes of a runner's going or having failed, or of its set's going. */
+  /** GitHub is given up after five minutes of a set's going, or of trying for a runner, which a process does itself. */
   #hasWaited({ metadata: { uid, ownerReferences = [] } }: Obj): boolean {
-    const since = [uid, ...ownerReferences.map((owner) => owner.uid)].flatMap((one) => this.#goingSince.get(one) ?? []);
-    return this.#system.clock.monotonic() - Math.min(...since) >= TIME_BOX_MS - 1_000;
+    const since = (one: string) => this.#goingSince.get(one) ?? Infinity;
+    const ofSet = Math.min(...ownerReferences.map((owner) => since(owner.uid)));
+    const tried = Math.max(since(uid), this.#begunLeading());
+    return this.#system.clock.monotonic() - Math.min(ofSet, tried) >= TIME_BOX_MS - 1_000;
+  }
+
+  /** When the controller that may write began. */
+  #begunLeading(): number {
+    const lease = this.#leader();
+    const leader = [...this.#system.running].find(({ role, name }) =>
+      role === "controller" && (lease === undefined || lease.startsWith(`${name}_`))
+    );
+    return (leader && this.#begun.get(leader)) ?? Infinity;
   }
 
   #podChanged(before: Obj | undefined, after: Obj): void {

@@ -68,9 +68,11 @@ async function letGo(
   if (known === undefined) return;
   // The runner's own controller may meanwhile have put another in the place of one whose answer had got lost.
   const another = (id: number) => book.registrationOf(uid) === id ? undefined : book.registrationOf(uid);
-  book.asked(uid);
   try {
-    for (let id: number | undefined = known; id !== undefined; id = another(id)) await service.removeRunner(id);
+    for (let id: number | undefined = known; id !== undefined; id = another(id)) {
+      book.asked(uid);
+      await service.removeRunner(id);
+    }
   } catch (error) {
     book.refused(uid);
     throw error;

@@ -137,6 +137,16 @@ table("stories, told in patches", {
     ],
     patches: ["3/3 #0", "2/2 #1"],
   },
+  "no statistics, and the end of a job that is told before its start: another job runs": {
+    story: [
+      { session: stats(1, 1) },
+      { empty: true },
+      { says: [assigned(2)], stats: null },
+      { says: [completed(2)], stats: null },
+      { says: [started(2)], stats: null },
+    ],
+    patches: ["1/1 #0", "2/1 #1", "1/1 #2"],
+  },
   "a server that tells whole seconds: what it says of the one before the opening may be of after it": {
     story: [{ session: stats(1, 0) }, { says: [started(1, { runnerAssignedAt: OPENED - 1_000 })], stats: stats(1, 0) }],
     patches: ["1/0 #0", "1/1 #1"],

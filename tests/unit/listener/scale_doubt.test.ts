@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { next, PHANTOM_AFTER_MS, wantsReading } from "../../../src/listener/scale.ts";
 import { table } from "../../support/table.ts";
-import { assigned, completed, started, stats } from "./events.ts";
+import { assigned, available, completed, started, stats } from "./events.ts";
 import { type Happening, live, OPENED, QUIET, shown } from "./story.ts";
 
 table("readings", {
@@ -56,6 +56,15 @@ table("readings", {
     ],
     wants: false,
     shows: "0/0",
+  },
+  "an old job that is offered anew while the session catches up: figures that are not taken may be news": {
+    story: [
+      { session: stats(1, 0) },
+      { says: [available(2, { queuedAt: OPENED - 60_000 })], stats: stats(0) },
+      { empty: true },
+    ],
+    wants: true,
+    shows: "1/0",
   },
   "a new session does not undo what we have seen": {
     story: [QUIET, { empty: true }, { says: [started(1)], stats: stats(1, 1) }, { session: stats(1, 0) }],

@@ -13,17 +13,19 @@ const UID = "runner-1";
 function world(during: (book: RunnerBook) => void = () => {}, refused: readonly number[] = []) {
   const book = new RunnerBook();
   const removed: number[] = [];
+  const unmarked: number[] = [];
   const service = {
     findRunner: (name: string) => Promise.resolve({ id: 14, name, scaleSetId: 7 }),
     removeRunner: (id: number) => {
       removed.push(id);
+      if (!book.isAsked(UID)) unmarked.push(id);
       if (id === 14) during(book);
       return refused.includes(id) ? Promise.reject(serviceError("JobStillRunning")) : Promise.resolve();
     },
   } as Partial<ActionsService> as ActionsService;
   const services = { of: () => Promise.resolve(service), refresh: () => {} };
   const ask = () => retire({ do: "retire", runners: [runner()] }, { services, book });
-  return { book, removed, ask };
+  return { book, removed, unmarked, ask };
 }
 
 /** The runner's own controller asks for another registration, in the place of the one that it finds. */
@@ -40,9 +42,10 @@ test("a registration that nobody here made is found by its name", async () => {
 });
 
 test("one that is replaced while it is removed: the new one goes too", async () => {
-  const { book, removed, ask } = world(registerAnew);
+  const { book, removed, unmarked, ask } = world(registerAnew);
   assert.deepEqual((await ask()).gone, [UID]);
   assert.deepEqual(removed, [14, 26]);
+  assert.deepEqual(unmarked, [], "the end of its program is what was asked for");
   assert.ok(book.isReleased(UID));
 });
 
