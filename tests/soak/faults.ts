@@ -106,11 +106,22 @@ export const SOAK_FAULTS: readonly SoakFault[] = [
   })),
   {
     name: "node lost",
-    weight: 0.7,
-    async apply({ cluster }, random) {
-      const node = pick(random, cluster.kubelet.nodes);
-      cluster.kubelet.loseNode(node, between(random, 0, 10_000));
-      return node;
+    weight: 0.6,
+    async apply(world, random) {
+      const kept = await nodeOf(world, SETS[0]);
+      return loseNode(world, random, pick(random, world.cluster.kubelet.nodes.filter((node) => node !== kept)));
+    },
+  },
+  {
+    name: `node lost with the listener of ${SETS[0]}`,
+    weight: 0.2,
+    podMode: true,
+    endsJudged: true,
+    async apply(world, random) {
+      const node = await nodeOf(world, SETS[0]);
+      if (node === undefined) return "there was none";
+      world.beforeEnd(world.listenerOf(SETS[0])?.pid);
+      return loseNode(world, random, node);
     },
   },
   {
@@ -209,14 +220,27 @@ async function killListener(world: SoakWorld, set: string): Promise<string> {
 }
 
 async function deletePod(world: SoakWorld, set: string): Promise<string> {
-  const { cluster } = world;
-  const pod = (await cluster.list(PODS)).find(({ metadata }) =>
-    metadata.namespace === LISTENER_NAMESPACE && metadata.name.startsWith(`${set}-`)
-  );
+  const pod = await listenerPod(world, set);
   if (!pod) return "there was none";
   world.beforeEnd(world.listenerOf(set)?.pid);
-  await cluster.plane.call("DELETE", pathOf(PODS, LISTENER_NAMESPACE, refOf(pod).name));
+  await world.cluster.plane.call("DELETE", pathOf(PODS, LISTENER_NAMESPACE, refOf(pod).name));
   return refOf(pod).name;
+}
+
+async function listenerPod({ cluster }: SoakWorld, set: string) {
+  return (await cluster.list(PODS)).find(({ metadata }) =>
+    metadata.namespace === LISTENER_NAMESPACE && metadata.name.startsWith(`${set}-`)
+  );
+}
+
+/** Where a set's listener is; undefined in mode embedded. */
+async function nodeOf(world: SoakWorld, set: string): Promise<string | undefined> {
+  return (await listenerPod(world, set))?.spec?.nodeName;
+}
+
+function loseNode({ cluster: { kubelet } }: SoakWorld, random: Random, node: string): string {
+  kubelet.loseNode(node, between(random, 0, 10_000));
+  return node;
 }
 
 async function restart(world: SoakWorld, random: Random, signal: "SIGKILL" | "SIGTERM"): Promise<string> {
