@@ -236,7 +236,7 @@ function takeMessage(
   // The figures of a younger message hold already what one that was overtaken tells.
   const news = statistics && !stale
     ? { figures: countIn(statistics), idle: statistics.totalIdleRunners }
-    : { figures: isLate ? state.figures : state.figures && countEvents(state.figures, counted) };
+    : { figures: isLate ? overtaken(state, input.statistics) : state.figures && countEvents(state.figures, counted) };
   const after = {
     ...state,
     ...news,
@@ -254,6 +254,14 @@ function takeMessage(
     unreadable: state.unreadable && statistics === undefined,
   };
   return { after, fresh };
+}
+
+/**
+ * Figures after a message that looks overtaken. Where message ids have started again it is none, and jobs of which it
+ * tells run: until the scale set has been read, no runner is made in the place of one of theirs.
+ */
+function overtaken({ figures }: ScaleState, told: Statistics | undefined): Count | undefined {
+  return figures && { ...figures, running: Math.max(figures.running, told?.totalRunningJobs ?? 0) };
 }
 
 /** The queue was quiet: what we counted is complete, and the figures are of now, unless they lag. */

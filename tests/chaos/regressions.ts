@@ -321,4 +321,18 @@ export const REGRESSIONS: readonly Regression[] = [
       { atMs: 289_433, name: "statistics null", seed: 2_130_054_510 },
     ],
   },
+  {
+    wrong: "message ids had started again: a message was taken for an overtaken one, and a runner too many made",
+    seed: 48607,
+    faults: [
+      { atMs: 41_129, name: "session answer lost", seed: 1_555_613_314 },
+      { atMs: 144_569, name: "login slow", seed: 241_144_745 },
+      { atMs: 231_235, name: "poll hangs", seed: 675_612_465 },
+      { atMs: 322_102, name: "node lost while no controller is there", seed: 575_498_404 },
+      { atMs: 493_194, name: "session slow", seed: 1_876_772_614 },
+      { atMs: 591_784, name: "no controller for minutes, and a runner deleted by hand", seed: 1_905_255_830 },
+      { atMs: 982_453, name: "message ids restart low", seed: 868_065_853 },
+      { atMs: 1_278_594, name: "message deletion 409", seed: 331_492_397 },
+    ],
+  },
 ];

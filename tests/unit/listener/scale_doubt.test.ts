@@ -46,6 +46,15 @@ table("readings", {
     wants: true,
     shows: "3/2",
   },
+  "message ids have started again: a message that looks overtaken is news, and the jobs that it tells of run": {
+    story: [
+      { session: stats(4, 2) },
+      { empty: true },
+      { says: [completed(1), assigned(5), started(5), completed(5), assigned(6)], stats: stats(4, 3), isLate: true },
+    ],
+    wants: true,
+    shows: "4/3",
+  },
   "and the reading puts it right": {
     story: [
       QUIET,
