@@ -13,7 +13,7 @@ import { Demand } from "./demand.ts";
 import { factsOf, FactWriter } from "./facts.ts";
 import { LOOP_WAITS, type LoopDeps, type LoopWaits } from "./loop_deps.ts";
 import { OwnSession } from "./own_session.ts";
-import type { Opening } from "./scale.ts";
+import type { Opening } from "./news.ts";
 import { isLost, mayHaveLost, problemOf } from "./trouble.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { MessageSession } from "../github/service.ts";
 import type { LoopDeps } from "./loop_deps.ts";
-import type { Opening } from "./scale.ts";
+import type { Opening } from "./news.ts";
 
 /** The session that is ours: at most one lives at a time, and one that we left behind is ended before another is opened. */
 export class OwnSession {

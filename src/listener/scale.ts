@@ -8,8 +8,8 @@
  * to be read, and in the end the service is believed.
  */
 import type { JobEvent, Statistics } from "../github/service.ts";
-import { type Count, countEvents, endOf, inOrder, isBefore, keyOf, offers, timeOf } from "./job_events.ts";
-import { knowAlso, type Known, knows, NOTHING_KNOWN } from "./known.ts";
+import { type Count, countEvents, offers } from "./job_events.ts";
+import { type Heard, newsIn, NOTHING_HEARD, type Opening } from "./news.ts";
 
 export interface Limits {
   readonly minRunners: number;
@@ -24,7 +24,7 @@ export interface CountPatch {
   readonly patchID: number;
 }
 
-export interface ScaleState {
+export interface ScaleState extends Heard {
   /** The service's figures; undefined while it has given none. */
   readonly figures: Count | undefined;
   /** Idle runners by the service's last statistics. */
@@ -39,12 +39,6 @@ export interface ScaleState {
   readonly patches: number;
   /** The runner set's CRD drops `runningJobs`: the last answer came back without it. */
   readonly pruned: boolean;
-  readonly known: Known;
-  /** When the session was opened from whose figures counting began. */
-  readonly opening: Opening | undefined;
-  readonly catchUp: CatchUp;
-  /** When (monotonic) the session was opened, or its last message came. */
-  readonly heardAt: number;
   /** Nothing was left in the queue after the last message: what we counted is complete. */
   readonly drained: boolean;
   /** A message that was repeated, or may have been, was seen: the scale set is to be read, and what it says is the truth. */
@@ -68,10 +62,7 @@ export const FRESH: ScaleState = {
   sent: undefined,
   patches: 0,
   pruned: false,
-  known: NOTHING_KNOWN,
-  opening: undefined,
-  catchUp: "done",
-  heardAt: 0,
+  ...NOTHING_HEARD,
   drained: false,
   doubt: false,
   settled: false,
@@ -80,21 +71,6 @@ export const FRESH: ScaleState = {
   waiting: { jobs: 0, since: 0 },
   phantom: 0,
 };
-
-/**
- * Between these two, in wall-clock time, a session's figures were taken: events before `openedAt` are in them, as far as
- * can be known; those before `askedAt` are older than the session itself, and so is what is told with them.
- */
-export interface Opening {
-  readonly askedAt: number;
-  readonly openedAt: number;
-}
-
-/**
- * Whether what a session tells may be older than itself. queue: it has told of nothing younger yet. late: it has, and
- * what is told late may still come. done: it has been quiet, or told of what is much younger.
- */
-export type CatchUp = "queue" | "late" | "done";
 
 /** What happened. `at` is monotonic time in milliseconds. */
 export type Input =
@@ -133,11 +109,6 @@ export interface Step {
 }
 
 const PATCH_ID_MAX = 2147483647;
-/**
- * What a session finds in its queue comes at once, and no event is told later than this: after so long without a message
- * the queue has been told.
- */
-const QUEUE_IS_TOLD_MS = 10_000;
 /** So many readings of a quiet scale set that differ from what we counted, and the service is right. */
 const READINGS = 4;
 /** Jobs that wait so long while as many runners are idle are no real demand. */
@@ -218,36 +189,18 @@ function takeMessage(
   state: ScaleState,
   { at, events, isLate = false, ...input }: Of<"message">,
 ): { after: ScaleState; fresh: readonly JobEvent[] } {
+  const { fresh, counted, isPast, isDoubtful, heard } = newsIn(state, events, at);
   const statistics = isLate ? undefined : input.statistics;
-  // An offer can be made again, and changes no figure: it is never a repeat.
-  const told = events.filter((event) => event.type !== "available");
-  const fresh = unseen(state.known, told);
-  // Clocks differ, and are set: once what the session found in the queue has been told, no event is an old one.
-  const catchingUp = state.catchUp !== "done" && at - state.heardAt < QUEUE_IS_TOLD_MS;
-  const countedUntil = catchingUp ? state.opening?.openedAt : undefined;
-  const countable = fresh.filter((event) => !isBefore(event, countedUntil));
-  // A message that holds nothing new is one of the past, and so are its statistics. What happened while the session was
-  // being opened may be new. Offers are found again too: of jobs that were queued before there was this session.
-  const dated = told.length > 0 ? fresh : events;
-  const stale = events.length > 0 && countable.length === 0 && (told.length > 0 || catchingUp) &&
-    dated.every((event) => isBefore(event, state.opening?.askedAt));
-  const known = knowAlso(state.known, fresh.map(keyOf));
-  const counted = inOrder(countable, (key) => knows(state.known, key), (key) => knows(known, key));
+  const count = statistics && countIn(statistics);
   // The figures of a younger message hold already what one that was overtaken tells.
-  const news = statistics && !stale
-    ? { figures: countIn(statistics), idle: statistics.totalIdleRunners }
-    : { figures: isLate ? overtaken(state, input.statistics) : state.figures && countEvents(state.figures, counted) };
+  const figures = isLate ? overtaken(state, input.statistics) : state.figures && countEvents(state.figures, counted);
   const after = {
     ...state,
-    ...news,
+    ...heard,
+    ...(statistics && !isPast ? { figures: count, idle: statistics.totalIdleRunners } : { figures }),
     own: countEvents(state.own, counted),
-    known,
-    doubt: state.doubt || isLate || countable.length < told.length ||
-      (stale && statistics !== undefined && !isSame(countIn(statistics), state.figures)) ||
-      countable.some((event) => isPast(event, state)) ||
-      (catchingUp && countable.some((event) => timeOf(event) === undefined)),
-    catchUp: catchingUp ? caughtUp(state, countable) : "done",
-    heardAt: at,
+    // Figures that are not taken and say something else may be news all the same.
+    doubt: state.doubt || isLate || isDoubtful || (isPast && count !== undefined && !isSame(count, state.figures)),
     drained: false,
     settled: false,
     readings: 0,
@@ -317,33 +270,6 @@ function patchOf(
   if (now.atRest) return same && sent.patchID === 0 ? undefined : { ...wanted, patchID: 0 };
   // The reference's controller replaces finished runners only when the number of the patch moves on.
   return same && !(state.pruned && now.jobs) ? undefined : numbered;
-}
-
-/** Events that are not known, each once. */
-function unseen(known: Known, events: readonly JobEvent[]): readonly JobEvent[] {
-  const here = new Set<string>();
-  return events.filter((event) => {
-    const key = keyOf(event);
-    if (here.has(key) || knows(known, key)) return false;
-    here.add(key);
-    return true;
-  });
-}
-
-/** Whether an event that counts may be in the figures all the same: by its time, or because its job has ended. */
-function isPast(event: JobEvent, state: ScaleState): boolean {
-  if (state.catchUp !== "done" && isBefore(event, state.opening?.openedAt)) return true;
-  return event.type !== "completed" && knows(state.known, endOf(event));
-}
-
-/**
- * How far a session has come with these events, none of them older than it. Messages come nearly in the order of what
- * they tell: long before the last of them all that the session found in its queue has been told.
- */
-function caughtUp({ catchUp, opening }: ScaleState, events: readonly JobEvent[]): CatchUp {
-  const times = events.flatMap((event) => timeOf(event) ?? []);
-  if (times.length === 0) return catchUp;
-  return Math.max(...times) >= (opening?.openedAt ?? 0) + QUEUE_IS_TOLD_MS ? "done" : "late";
 }
 
 function isSame(a: Count, b: Count | undefined): boolean {

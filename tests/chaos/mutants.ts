@@ -144,8 +144,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an event older than its session counts",
-    file: SCALE,
-    find: "  const countedUntil = catchingUp ? state.opening?.openedAt : undefined;\n",
+    file: "src/listener/news.ts",
+    find: "  const countedUntil = catchingUp ? opening?.openedAt : undefined;\n",
     put: "  const countedUntil = undefined;\n",
   },
   {

@@ -5,6 +5,7 @@ import type { Clock, Timer } from "../../lib/clock.ts";
 import { type ConfigUrl, parseConfigUrl } from "../../lib/config_url.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
+import { unlessAborted } from "../../lib/abort.ts";
 import { delayOf } from "../../lib/backoff.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { LoopHealth } from "../../listener/health.ts";
@@ -99,10 +100,12 @@ class EmbeddedLoop {
   readonly #listeners = new Set<() => void>();
   #spec: LoopSpec;
   #service: ActionsService | undefined;
-  /** Why there is no service. */
+  /** Resolves with the first service. */
+  readonly #usable = Promise.withResolvers<ActionsService>();
+  /** Why the source could not be read the last time. */
   #problem: Problem | undefined;
   #reading: Promise<void> | undefined;
-  /** Readings that failed in a row while there was a service all the same. */
+  /** Readings that failed in a row. */
   #failures = 0;
   #retry: Timer | undefined;
   #done: Promise<void> = Promise.resolve();
@@ -165,7 +168,8 @@ class EmbeddedLoop {
 
   async #run(): Promise<void> {
     const { kube, clock, random, owner, metricsOf, sessionsOf, gone, waits } = this.#options;
-    const service = await this.#firstService();
+    void this.#read(false);
+    const service = await unlessAborted(this.#usable.promise, this.#abort.signal);
     const { runnerSet, scaleSetId, source } = this.#spec;
     const configUrl = parseConfigUrl(source.githubConfigUrl ?? "");
     await runLoop({
@@ -194,16 +198,6 @@ class EmbeddedLoop {
     }, this.#abort.signal);
   }
 
-  /** Waits until the source can be used. */
-  async #firstService(): Promise<ActionsService> {
-    const { clock, random } = this.#options;
-    for (let attempt = 0;; attempt++) {
-      await this.#read(attempt > 0);
-      if (this.#service) return this.#service;
-      await clock.sleep(delayOf(SOURCE_RETRY, attempt, random), this.#abort.signal);
-    }
-  }
-
   /** Reads the source and takes the client that is made of it; those who ask meanwhile share the reading. */
   #read(fresh: boolean): Promise<void> {
     this.#reading ??= this.#readOnce(fresh).finally(() => this.#reading = undefined);
@@ -219,8 +213,10 @@ class EmbeddedLoop {
       const service = await services.of(source);
       this.#problem = undefined;
       this.#failures = 0;
+      this.#retry?.cancel();
       if (service !== this.#service) {
         this.#service = service;
+        this.#usable.resolve(service);
         this.#tell();
       }
     } catch (error) {
@@ -232,12 +228,13 @@ class EmbeddedLoop {
     if (!same(source, this.#spec.source)) await this.#readOnce(false);
   }
 
-  /** A loop that goes on without the reading would never ask again, and its problem would stand for ever. */
+  /** Nobody else asks for a loop that waits for its first service, nor for one that goes on with what it has. */
   #readAgain(): void {
     const { clock, random } = this.#options;
     this.#retry?.cancel();
-    if (!this.#service || this.#abort.signal.aborted) return;
-    this.#retry = clock.after(delayOf(SOURCE_RETRY, this.#failures++, random), () => void this.#read(false));
+    if (this.#abort.signal.aborted) return;
+    const fresh = this.#service === undefined;
+    this.#retry = clock.after(delayOf(SOURCE_RETRY, this.#failures++, random), () => void this.#read(fresh));
   }
 
   #tell(): void {
